@@ -1,0 +1,55 @@
+// The seam to consensus: commit a delta; am I leader, confirmed by a quorum since time t; snapshot
+// and restore. libraft is the first engine behind it (raft_engine.hpp); etcd and the simulator come
+// in beside it without a change here.
+//
+// Threads: an engine may run on a thread of its own. It calls EngineEvents on that thread; the
+// shell's implementation hands them to the core's thread. commit(), confirm_quorum() and stop() may
+// be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/core/types.hpp"
+#include "shm_layout/result.hpp"
+
+namespace ringfence::agent::engine {
+
+// What the engine tells. Entries come in log order, each exactly once in a life of the process, and
+// after `restored` (at most one before the first entry).
+class EngineEvents {
+ public:
+  virtual ~EngineEvents() = default;
+  virtual void on_restored(core::LogIndex index, std::string snapshot) = 0;
+  virtual void on_applied(core::LogIndex index, core::Term term, std::string entry) = 0;
+  virtual void on_leadership(bool is_leader, core::Term term) = 0;
+  virtual void on_committed(core::RequestId id, bool is_ok, std::string why) = 0;
+  virtual void on_quorum(core::Instant submitted_at, bool is_ok) = 0;
+  // The engine can't go on (disk full, log damaged): what, where, and what to do.
+  virtual void on_fatal(Error error) = 0;
+};
+
+// The state that snapshots are taken of. Called on the engine's thread only.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+  virtual void apply(core::LogIndex index, std::string_view entry) = 0;
+  [[nodiscard]] virtual std::string snapshot() const = 0;
+  [[nodiscard]] virtual bool restore(std::string_view snapshot) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;  // stops first
+  // Proposes `entry` (1 byte to 1 MiB). Answered by on_committed; not ok means outcome unknown.
+  virtual void commit(core::RequestId id, std::string entry) = 0;
+  // Asks for a proof that a quorum still follows this leader. `now` is the submit time.
+  virtual void confirm_quorum(core::Instant now) = 0;
+  // Ends the engine's thread after what is on disk is safe. Idempotent.
+  virtual void stop() = 0;
+};
+
+}  // namespace ringfence::agent::engine

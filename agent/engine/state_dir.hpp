@@ -1,0 +1,53 @@
+// state_dir: who this agent is, and the checksummed marker that tells a whole state from a damaged
+// one. libraft's metadata files carry no checksum, so the marker {cluster id, agent id, highest
+// term and epoch seen, incarnation} is kept beside them, written to a new file, fsynced and
+// renamed. One thread; every call may block on the disk.
+#pragma once
+
+#include <string>
+
+#include "agent/core/types.hpp"
+#include "shm_layout/result.hpp"
+
+namespace ringfence::agent::engine {
+
+struct Marker {
+  core::ClusterId cluster_id{};
+  core::AgentId agent_id;
+  core::Incarnation incarnation;  // of this start
+  core::Term term_max;
+  core::Epoch epoch_max;
+};
+
+enum class StateFound : std::uint8_t {
+  none,       // first start: a new cluster id and agent id were made
+  continued,  // the marker is whole and the log is there
+  lost,       // there was a state, and it is damaged or in part gone: it was moved to
+              // `<state_dir>/damaged-<time>`, and a new cluster id and agent id were made
+};
+
+struct OpenedState {
+  Marker marker;  // already on disk, with the new incarnation
+  StateFound found{};
+  std::string why;         // for `lost`: what was wrong
+  std::string engine_dir;  // where the engine keeps its log
+};
+
+class StateDir {
+ public:
+  // Creates `path` if missing, locks it (one agent a directory; the error names the other's pid),
+  // reads or makes the marker and counts the incarnation up.
+  [[nodiscard]] static Result<StateDir> open(const std::string& path, OpenedState& opened);
+  StateDir(StateDir&&) noexcept;
+  StateDir& operator=(StateDir&&) noexcept;
+  ~StateDir();
+
+  [[nodiscard]] Status store(const Marker& marker);  // durable when it returns
+
+ private:
+  StateDir() = default;
+  std::string path_;
+  int lock_fd_ = -1;
+};
+
+}  // namespace ringfence::agent::engine

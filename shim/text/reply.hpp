@@ -1,0 +1,56 @@
+// memcached's classic text protocol, the side that reads replies.
+// Incremental: feed it the bytes that have arrived; it says what they begin with. Values are never
+// copied: they come as spans of the caller's buffer as they arrive.
+// Pure; one parser a backend connection; no allocation. A backend is hostile input: every number is
+// bounded, and what does not parse is `violation` (close the connection).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace ringfence::shim::text {
+
+// What the request at the head of the connection's queue expects.
+enum class ReplyShape : std::uint8_t {
+  line,    // STORED, DELETED, 42, OK, ERROR...
+  values,  // VALUE blocks, then END
+  stats,   // STAT lines, then END (or RESET / OK / an error line)
+};
+
+enum class ReplyEventKind : std::uint8_t {
+  need_more,
+  value_header,  // key, client_flags, value_bytes, cas (has_cas): a value of that size follows
+  value_bytes,   // bytes: some of the value; the closing CRLF is checked and left out
+  value_done,    // the value and its CRLF are whole
+  stat,          // bytes: "name value" of one STAT line
+  end,           // END of values or stats: the reply is whole
+  line,          // bytes: the reply's only line without CRLF (an error line too): whole
+  violation,     // not memcached's protocol
+};
+
+struct ReplyEvent {
+  ReplyEventKind kind = ReplyEventKind::need_more;
+  std::size_t consumed_bytes = 0;  // from the front of what was given
+  std::string_view key;            // as on the wire
+  std::string_view client_flags;
+  std::uint32_t value_bytes = 0;
+  bool has_cas = false;
+  std::string_view cas_unique;
+  std::string_view bytes;
+};
+
+inline constexpr std::size_t reply_line_bytes_max = 2048;
+inline constexpr std::uint32_t value_bytes_max = 1U << 30;  // memcached's largest -I
+
+class ReplyParser {
+ public:
+  // The next event at the front of `bytes`. Call again with the rest until need_more.
+  [[nodiscard]] ReplyEvent next(ReplyShape shape, std::string_view bytes) noexcept;
+  [[nodiscard]] bool is_inside_value() const noexcept { return is_inside_value_; }
+
+ private:
+  std::uint32_t value_left_bytes_ = 0;
+  bool is_inside_value_ = false;
+};
+
+}  // namespace ringfence::shim::text

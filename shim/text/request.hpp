@@ -1,0 +1,69 @@
+// memcached's classic text protocol, the side that reads commands (protocol.txt, version 1.6).
+// Incremental and without copies: the caller keeps the bytes, the parser points into them.
+// Pure; one parser state a connection; no allocation but the key list, which is reused.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace ringfence::shim::text {
+
+enum class Verb : std::uint8_t {
+  get,
+  gets,
+  gat,
+  gats,  // retrieval; gat and gats carry exptime
+  set,
+  add,
+  replace,
+  append,
+  prepend,
+  cas,  // storage; a value of value_bytes follows
+  incr,
+  decr,
+  touch,
+  delete_key,  // one key, one line
+  flush_all,
+  version,
+  verbosity,
+  stats,
+  quit,  // no key
+};
+
+// A command line that was understood. Views point into the caller's buffer.
+struct Request {
+  Verb verb{};
+  bool is_noreply = false;
+  std::vector<std::string_view> keys;  // one, or for retrieval at least one
+  std::string_view client_flags;       // digits as sent; forwarded unchanged
+  std::string_view exptime;            // digits as sent, may be negative; forwarded unchanged
+  std::uint32_t value_bytes = 0;       // without the closing CRLF
+  std::string_view cas_unique;         // digits as sent
+  std::string_view delta;              // incr, decr: digits as sent
+  std::string_view arguments;          // flush_all (delay), verbosity, stats: the rest of the line
+};
+
+enum class ParseStatus : std::uint8_t {
+  need_more,  // no whole line yet
+  request,    // `request` is filled; consumed_bytes covers the line, not the value
+  refused,    // answer `error_line` (empty: silence, the command was noreply), go on after
+              // consumed_bytes and then swallow swallow_bytes more
+  fatal,      // answer `error_line`, then close, as memcached does
+};
+
+struct ParseResult {
+  ParseStatus status = ParseStatus::need_more;
+  std::size_t consumed_bytes = 0;
+  std::size_t swallow_bytes = 0;
+  std::string_view error_line;  // with CRLF; static storage
+};
+
+// A line may be this long only if it begins with a retrieval verb (memcached's own rule).
+inline constexpr std::size_t command_line_bytes_max = 2048;
+inline constexpr std::size_t retrieval_line_bytes_max = 1024 * 1024;
+
+// Reads one command line from the front of `bytes`. Error lines are memcached 1.6.18's own.
+[[nodiscard]] ParseResult parse_request(std::string_view bytes, Request& request);
+
+}  // namespace ringfence::shim::text

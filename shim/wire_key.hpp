@@ -1,0 +1,41 @@
+// The key as memcached sees it: the client's key and the tag of its slot's generation.
+//
+//   plain      <key> '~' <salt: 2 digits> <generation: 1 to 6 digits>
+//   shortened  <first bytes of key> <XXH3-128 of key: 22 digits> '!' <salt> <generation>
+//
+// Digits are base64url's 64 characters, which hold neither '~' nor '!': the last of these two marks
+// splits a wire key in one way only, so two keys never share a wire key. A key is shortened when
+// key and tag do not fit 250 bytes (memcached, protocol.txt "Keys"); the digest is seeded with the
+// salt. With tags off the wire key is the key.
+// Pure; any thread; no allocation.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "shm_layout/layout.hpp"
+
+namespace ringfence::shim {
+
+inline constexpr std::size_t key_bytes_max = 250;
+inline constexpr std::size_t tag_bytes_max = 9;
+
+// Keys that the agent keeps on a backend for itself (claim, canary) begin so.
+inline constexpr std::string_view reserved_key_prefix = "ringfence!";
+
+class WireKey {
+ public:
+  // `key` holds at most key_bytes_max bytes (the protocol parsers see to that).
+  WireKey(std::string_view key, shm_layout::PoolWord pool, std::uint64_t generation) noexcept;
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, key_bytes_max> bytes_;
+  std::uint8_t size_ = 0;
+};
+
+// The two digits of a cluster's salt, from a hash of its id. Pure.
+[[nodiscard]] std::array<char, 2> salt_of(const std::array<std::uint8_t, 16>& cluster_id) noexcept;
+
+}  // namespace ringfence::shim
