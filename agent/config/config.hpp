@@ -67,6 +67,12 @@ struct Config {
 // "a weight=2" and the address rules: host:port, [v6]:port, absolute unix path; at most 111 bytes.
 [[nodiscard]] Result<core::WantedBackend> parse_backend(std::string_view text);
 
+// All of it on one line a pool: for the debug log, and to compare two.
+[[nodiscard]] std::string show_config(const Config& config);
+
+// README's table of every key with default, limits and reason; also what --help-config prints.
+[[nodiscard]] std::string defaults_table();
+
 // What a reload cannot change, one sentence each (cluster, state_dir, ...). Empty: all can be
 // applied.
 [[nodiscard]] std::vector<std::string> needs_restart(const Config& running, const Config& loaded);

@@ -54,8 +54,6 @@ struct Key {
 [[nodiscard]] std::string limits_of(const Key& key);
 // The words of a choice, "miss | serve" split.
 [[nodiscard]] std::vector<std::string_view> choices_of(const Key& key);
-// README's table "Every default", exactly as it stands there.
-[[nodiscard]] std::string defaults_table();
 
 namespace detail {
 [[nodiscard]] std::vector<Key> agent_keys();  // keys.cpp
