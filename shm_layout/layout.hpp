@@ -31,6 +31,7 @@ inline constexpr std::uint32_t layout_oldest_reader = 1;
 // `ready` holds this once identity is whole; any other value means "being made".
 inline constexpr std::uint32_t ready_word = 0x59444152;  // "RADY" in memory
 
+inline constexpr std::size_t segment_bytes_max = 1024 * 1024;  // of any version; bounds a mapping
 inline constexpr std::uint32_t backend_count_max = 1024;
 inline constexpr std::uint32_t intercept_count_max = 16;
 inline constexpr std::size_t name_bytes = 64;      // cluster, instance, pool; NUL-terminated
@@ -147,7 +148,7 @@ static_assert(offsetof(Segment, intercepts) == 448);
 static_assert(offsetof(Segment, backends) == 2752);
 static_assert(offsetof(Segment, slots) == 166592);
 static_assert(sizeof(Segment) == 690880);
-static_assert(sizeof(Segment) <= 1024 * 1024, "a segment stays within 1 MiB");
+static_assert(sizeof(Segment) <= segment_bytes_max);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // The pool's options that a route needs, in one word so that a reader sees them whole.
