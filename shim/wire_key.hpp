@@ -11,7 +11,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "shm_layout/layout.hpp"
@@ -20,6 +22,9 @@ namespace ringfence::shim {
 
 inline constexpr std::size_t key_bytes_max = 250;
 inline constexpr std::size_t tag_bytes_max = 9;
+
+inline constexpr char plain_mark = '~';
+inline constexpr char shortened_mark = '!';
 
 // Keys that the agent keeps on a backend for itself (claim, canary) begin so.
 inline constexpr std::string_view reserved_key_prefix = "ringfence!";
@@ -34,6 +39,16 @@ class WireKey {
   std::array<char, key_bytes_max> bytes_;
   std::uint8_t size_ = 0;
 };
+
+// A wire key taken apart. For people and tests, and for replies: the port compares whole wire keys.
+struct WireKeyParts {
+  std::string_view key;  // shortened: its first bytes and the digest
+  bool is_shortened = false;
+  std::array<char, 2> salt{};
+  std::uint64_t generation = 0;
+};
+// Nothing if `wire_key` does not end in a tag (a key of a pool without tags, or another's).
+[[nodiscard]] std::optional<WireKeyParts> split_wire_key(std::string_view wire_key) noexcept;
 
 // The two digits of a cluster's salt, from a hash of its id. Pure.
 [[nodiscard]] std::array<char, 2> salt_of(const std::array<std::uint8_t, 16>& cluster_id) noexcept;

@@ -10,6 +10,8 @@
 //  3. Every index, size and count is bounded by the reader before use (segment_check.hpp); what a
 //     reader needs later it keeps in its own memory.
 //  4. A field is never moved or given another meaning within a major version; a minor version adds.
+//  5. Never moved in any version, so that an agent can end the leases under a segment of another
+//     version: magic to ready, segment_bytes, control_offset, and the two deadlines of Control.
 //
 // Versions: `layout_major` is what this code writes; `layout_oldest_reader` is the oldest major
 // whose readers understand a segment written by this code.

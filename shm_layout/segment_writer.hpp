@@ -7,14 +7,18 @@
 // counts.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 
 #include "shm_layout/layout.hpp"
 #include "shm_layout/result.hpp"
+#include "shm_layout/segment_lock.hpp"
+#include "shm_layout/segment_reader.hpp"
 
 namespace ringfence::shm_layout {
 
@@ -23,7 +27,10 @@ struct SegmentIdentity {
   std::string instance;
   std::string pool;
   std::array<std::uint8_t, 16> cluster_id{};
+  std::optional<gid_t> group;  // who may read the segment; empty: the agent's own group
 };
+
+class SegmentFile;
 
 enum class OpenedAs : std::uint8_t {
   created,     // there was none
@@ -35,9 +42,9 @@ enum class OpenedAs : std::uint8_t {
 
 class SegmentWriter {
  public:
-  // Locks, then takes over, creates or replaces the file at `path`. The directory is created with
-  // `directory_mode`; the file is readable by its group. Errors name path, errno and, where another
-  // agent holds the lock, its pid.
+  // Locks, then takes over, creates or replaces the file at `path`. The directory is created when
+  // missing (0755); the file is readable by its group (0640). Errors name path, errno and, where
+  // another agent holds the lock, its pid.
   [[nodiscard]] static Result<std::unique_ptr<SegmentWriter>> open(const std::string& path,
                                                                    const SegmentIdentity& identity);
   ~SegmentWriter();  // unlocks; leaves the segment as it is
@@ -47,6 +54,11 @@ class SegmentWriter {
   [[nodiscard]] OpenedAs opened_as() const noexcept { return opened_as_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
+  // Over this writer's own mapping; valid as long as the writer.
+  [[nodiscard]] const SegmentReader& reader() const noexcept { return reader_; }
+  // False only after `replaced`, when the old file could not be mapped: who holds a lease under it
+  // must then be waited for. Also false after `created`: a removed file may still be mapped.
+  [[nodiscard]] bool is_old_retired() const noexcept { return is_old_retired_; }
 
   // Brackets a publication: makes publish_sequence odd, then even; the second also stores epoch
   // and digest. Between them store_slot and store_backend may be called in any order.
@@ -72,10 +84,17 @@ class SegmentWriter {
   void store_state(SegmentState) noexcept;  // closed: also ends the lease
 
  private:
-  SegmentWriter() = default;
+  SegmentWriter();
+  void adopt(SegmentFile&& file);
+  void settle_interrupted_publish() noexcept;
+
+  SegmentLock lock_;
+  std::unique_ptr<SegmentFile> file_;
   std::string path_;
   Segment* segment_ = nullptr;
+  SegmentReader reader_;
   OpenedAs opened_as_ = OpenedAs::created;
+  bool is_old_retired_ = false;
 };
 
 }  // namespace ringfence::shm_layout

@@ -5,8 +5,11 @@
 // bounded, and what does not parse is `violation` (close the connection).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "shim/text/limits.hpp"
 
 namespace ringfence::shim::text {
 
@@ -40,16 +43,19 @@ struct ReplyEvent {
 };
 
 inline constexpr std::size_t reply_line_bytes_max = 2048;
-inline constexpr std::uint32_t value_bytes_max = 1U << 30;  // memcached's largest -I
 
 class ReplyParser {
  public:
-  // The next event at the front of `bytes`. Call again with the rest until need_more.
+  // The next event at the front of `bytes`. Call again with the rest until need_more. A line may be
+  // at most reply_line_bytes_max long with its CRLF. After a violation the parser is of no more
+  // use.
   [[nodiscard]] ReplyEvent next(ReplyShape shape, std::string_view bytes) noexcept;
   [[nodiscard]] bool is_inside_value() const noexcept { return is_inside_value_; }
 
  private:
-  std::uint32_t value_left_bytes_ = 0;
+  [[nodiscard]] ReplyEvent next_of_value(std::string_view bytes) noexcept;
+
+  std::uint32_t value_left_bytes_ = 0;  // inside a value and 0: its CRLF comes next
   bool is_inside_value_ = false;
 };
 

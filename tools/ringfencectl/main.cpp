@@ -1,0 +1,182 @@
+// ringfencectl: asks an agent about the view and tells it to change backends.
+// Exit codes: 0 done; 1 the agent said no, or agents differ; 2 the agent cannot be reached; 64
+// usage.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include "tools/ringfencectl/control_client.hpp"
+#include "tools/ringfencectl/fields.hpp"
+#include "tools/ringfencectl/live_view.hpp"
+#include "tools/ringfencectl/show.hpp"
+
+namespace ringfence::tools {
+namespace {
+
+constexpr int exit_done = 0;
+constexpr int exit_no = 1;
+constexpr int exit_unreachable = 2;
+constexpr int exit_usage = 64;  // EX_USAGE of sysexits.h
+
+struct Options {
+  std::string control = "/run/ringfence/control.sock";
+  bool is_json = false;
+  bool is_watched = false;
+  std::string command;
+  std::string key;
+  std::string pool;
+  std::string address;
+  unsigned weight = 1;
+};
+
+Style style_of_output() {
+  Style style;
+  style.has_colour = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  std::string locale;
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (const char* value = std::getenv(name); locale.empty() && value != nullptr) {
+      locale = value;
+    }
+  }
+  style.is_ascii = isatty(STDOUT_FILENO) == 1 && locale.find("UTF-8") == std::string::npos &&
+                   locale.find("utf8") == std::string::npos;
+  return style;
+}
+
+void add_commands(CLI::App& app, Options& options) {
+  const auto add = [&](CLI::App& parent, const char* name, const std::string& command,
+                       const char* text) {
+    CLI::App* added = parent.add_subcommand(name, text)->fallthrough();
+    added->callback([&options, command] { options.command = command; });
+    return added;
+  };
+  CLI::App* status = add(app, "status", "status", "this agent, its pools and their backends");
+  status->add_flag("--watch", options.is_watched, "show it live until Ctrl-C");
+  add(app, "view", "view", "everything the fleet agrees on, as this agent holds it");
+  add(app, "history", "history", "the last changes of the view");
+  add(app, "agree", "agree", "whether all live agents hold the same epoch and digest");
+  CLI::App* where = add(app, "where", "where", "where a key goes, and how it is sent");
+  where->add_option("KEY", options.key, "the key as the application writes it")->required();
+  where->add_option("--pool", options.pool, "the pool, where there are several");
+  CLI::App* backend = app.add_subcommand("backend", "change the backends")->fallthrough();
+  backend->require_subcommand(1);
+  CLI::App* add_backend =
+      add(*backend, "add", "backend_add", "let a memcached serve, flushed first");
+  add_backend->add_option("--weight", options.weight, "its part of the ring, 1 to 1000")
+      ->check(CLI::Range(1, 1000));
+  CLI::App* remove = add(*backend, "remove", "backend_remove", "take a memcached out");
+  CLI::App* drain =
+      add(*backend, "drain", "backend_drain", "move its slots away, then take it out");
+  for (CLI::App* each : {add_backend, remove, drain}) {
+    each->add_option("ADDRESS", options.address, "host:port, [v6]:port or a unix path")->required();
+    each->add_option("--pool", options.pool, "the pool, where there are several");
+  }
+}
+
+std::string request_of(const Options& options) {
+  Json request{{"command", options.command}};
+  if (!options.key.empty()) {
+    request["key"] = options.key;
+  }
+  if (!options.pool.empty()) {
+    request["pool"] = options.pool;
+  }
+  if (!options.address.empty()) {
+    request["address"] = options.address;
+  }
+  if (options.command == "backend_add") {
+    request["weight"] = options.weight;
+  }
+  return request.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string text_for_people(const Options& options, const Json& reply) {
+  const Style style = style_of_output();
+  if (options.command == "status") {
+    return show_status(reply, {}, style);
+  }
+  if (options.command == "view") {
+    return show_view(reply, style);
+  }
+  if (options.command == "where") {
+    return show_where(reply, options.key);
+  }
+  if (options.command == "history") {
+    return show_history(reply, style);
+  }
+  if (options.command == "agree") {
+    return show_agree(reply, style);
+  }
+  const std::string text = text_of(reply, "text");
+  return (text.empty() ? "done" : text) + "\n";
+}
+
+int report_unreachable(const Error& error) {
+  fmt::print(stderr, "ringfencectl: {}\n", error.message);
+  return exit_unreachable;
+}
+
+int ask_once(const Options& options) {
+  Result<ControlClient> client = ControlClient::connect(options.control);
+  if (!client) {
+    return report_unreachable(client.error());
+  }
+  const Result<std::string> line = client.value().ask(request_of(options));
+  if (!line) {
+    return report_unreachable(line.error());
+  }
+  const Json reply = Json::parse(line.value(), nullptr, false);
+  if (reply.is_discarded() || !reply.is_object()) {
+    return report_unreachable({options.control + " does not speak an agent's language: is another "
+                                                 "program behind this socket?"});
+  }
+  const bool is_ok = flag_of(reply, "ok");
+  if (options.is_json) {
+    fmt::print("{}\n", reply.dump(2));
+  } else if (is_ok) {
+    fmt::print("{}", text_for_people(options, reply));
+  }
+  if (!is_ok) {
+    fmt::print(stderr, "ringfencectl: {} refused: {}\n", options.command, text_of(reply, "error"));
+    return exit_no;
+  }
+  const bool do_differ = options.command == "agree" && !flag_of(reply, "agrees");
+  return do_differ ? exit_no : exit_done;
+}
+
+int watch(const Options& options) {
+  const Style style = style_of_output();
+  const Status outcome =
+      run_live_view({options.control, options.is_json, isatty(STDOUT_FILENO) == 1, style});
+  return outcome ? exit_done : report_unreachable(outcome.error());
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  CLI::App app{
+      "Asks a ringfence agent about the view, and tells it to change backends.\n"
+      "Exit: 0 done, 1 refused or agents differ, 2 agent not reached, 64 usage."};
+  app.set_version_flag("--version", RINGFENCE_VERSION);
+  app.add_option("--control", options.control, "the agent's control socket")->capture_default_str();
+  app.add_flag("--json", options.is_json, "the agent's answer as JSON");
+  app.require_subcommand(1);
+  add_commands(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_done : exit_usage;
+  }
+  return options.is_watched ? watch(options) : ask_once(options);
+}
+
+}  // namespace
+}  // namespace ringfence::tools
+
+int main(int argc, char** argv) {
+  (void)std::signal(SIGPIPE, SIG_IGN);  // a closed pager is not an error to die of
+  return ringfence::tools::run(argc, argv);
+}
