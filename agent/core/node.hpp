@@ -12,6 +12,7 @@
 
 #include "agent/core/effect.hpp"
 #include "agent/core/event.hpp"
+#include "agent/core/replica.hpp"
 #include "agent/core/types.hpp"
 
 namespace ringfence::agent::core {
@@ -60,7 +61,6 @@ struct NodeReport {
   std::vector<BackendReport> backends;
   std::vector<ChangeRecord> history;  // newest last, at most history_count_max
 };
-inline constexpr std::size_t history_count_max = 256;
 
 class Node {
  public:

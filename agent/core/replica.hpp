@@ -3,13 +3,34 @@
 // Pure, deterministic; one thread each.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/core/change.hpp"
+#include "agent/core/entry.hpp"
 #include "agent/core/types.hpp"
 #include "agent/core/view.hpp"
 
 namespace ringfence::agent::core {
+
+// One activated or abandoned change, as the log tells it.
+struct PastChange {
+  Epoch epoch;
+  std::int64_t unix_ms = 0;
+  std::string what, why, who;
+  std::uint32_t moved_slots = 0;
+};
+inline constexpr std::size_t history_count_max = 256;
+
+// The change that is proposed and not yet activated; at most one.
+struct OpenChange {
+  LogIndex index;  // of its entry
+  Proposal proposal;
+  NextView next;
+};
 
 class Replica {
  public:
@@ -26,6 +47,9 @@ class Replica {
   [[nodiscard]] bool restore(std::string_view bytes);
 
   [[nodiscard]] ViewPtr view() const;  // the newest activated view
+  [[nodiscard]] const OpenChange* open() const;
+  [[nodiscard]] const std::vector<PastChange>& history() const;       // newest last
+  [[nodiscard]] const std::vector<BackendCommand>& commands() const;  // by pool, address
 
  private:
   struct Impl;

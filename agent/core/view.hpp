@@ -18,6 +18,10 @@ using shm_layout::SlotWord;
 
 inline constexpr std::uint32_t weight_max = 1000;
 
+// The backend of an unowned slot that nobody is expected back for. (An unowned slot that names a
+// lost backend is kept for its return.)
+inline constexpr std::uint16_t no_backend = 0xffff;
+
 enum class OnLeaseLoss : std::uint8_t { miss, serve };
 
 // What every host of a fleet must hold alike about a pool.

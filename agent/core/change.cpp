@@ -1,0 +1,280 @@
+#include "agent/core/change.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "agent/core/assign.hpp"
+#include "shm_layout/layout.hpp"
+
+namespace ringfence::agent::core {
+namespace {
+
+using shm_layout::backend_count_max;
+using shm_layout::generation_max;
+using shm_layout::slot_count;
+using shm_layout::SlotState;
+
+constexpr SlotWord unowned(std::uint16_t backend, std::uint64_t generation) {
+  return {SlotState::unowned, backend, generation};
+}
+
+// A slot whose generations are used up is never served again: generations must not wrap (G2).
+constexpr SlotWord owned_anew(std::uint16_t backend, std::uint64_t generation) {
+  if (generation >= generation_max) return unowned(no_backend, generation);
+  return {SlotState::served, backend, generation + 1};
+}
+
+// Applies ops to a copy of the view. Pools that need it are balanced once, at the end.
+class Change {
+ public:
+  explicit Change(View view) : view_(std::move(view)) {}
+
+  void operator()(const SetCluster& op) { view_.cluster_id = op.id; }
+  void operator()(const JoinAgent& op);
+  void operator()(const SetPool& op);
+  void operator()(const RemovePool& op);
+  void operator()(const LoseBackend& op);
+  void operator()(const AdmitBackend& op);
+  void operator()(const RemoveBackend& op);
+  void operator()(const SetWeight& op);
+  void operator()(const Reassign& op);
+  void operator()(const FlushPool& op);
+
+  [[nodiscard]] View finish();
+
+ private:
+  Pool* find(const std::string& name);
+  static Backend* find(Pool& pool, const std::string& address);
+  void balance_later(const std::string& pool);
+
+  View view_;
+  std::vector<std::string> to_balance_;
+};
+
+Pool* Change::find(const std::string& name) {
+  for (Pool& pool : view_.pools) {
+    if (pool.name == name) return &pool;
+  }
+  return nullptr;
+}
+
+Backend* Change::find(Pool& pool, const std::string& address) {
+  for (Backend& backend : pool.backends) {
+    if (backend.address == address) return &backend;
+  }
+  return nullptr;
+}
+
+void Change::balance_later(const std::string& pool) {
+  if (std::find(to_balance_.begin(), to_balance_.end(), pool) == to_balance_.end()) {
+    to_balance_.push_back(pool);
+  }
+}
+
+void Change::operator()(const JoinAgent& op) {
+  auto place = std::lower_bound(view_.agents.begin(), view_.agents.end(), op.agent.id,
+                                [](const Agent& agent, AgentId id) { return agent.id < id; });
+  if (place != view_.agents.end() && place->id == op.agent.id) {
+    *place = op.agent;
+  } else if (view_.agents.size() < agent_count_max) {
+    view_.agents.insert(place, op.agent);
+  }
+}
+
+// Other hash tags send keys to other slots, where values of an earlier mapping may lie: every
+// generation is raised. With tags turned on or off the keys on the wire change, which only a flush
+// makes safe: every backend has to be admitted anew.
+void change_meaning(Pool& pool, const PoolOptions& options) {
+  const bool is_rehashed = pool.options.hash_tag_open != options.hash_tag_open ||
+                           pool.options.hash_tag_close != options.hash_tag_close;
+  const bool is_retagged = pool.options.has_tags != options.has_tags;
+  if (!is_rehashed && !is_retagged) return;
+  if (is_retagged || !options.has_tags) {
+    for (Backend& backend : pool.backends) backend.status = BackendStatus::lost;
+    for (SlotWord& slot : pool.slots) slot = unowned(slot.backend(), slot.generation());
+    return;
+  }
+  for (SlotWord& slot : pool.slots) {
+    if (slot.is_routable()) slot = owned_anew(slot.backend(), slot.generation());
+  }
+}
+
+void Change::operator()(const SetPool& op) {
+  if (Pool* pool = find(op.pool); pool != nullptr) {
+    change_meaning(*pool, op.options);
+    pool->options = op.options;
+    return;
+  }
+  if (view_.pools.size() >= pool_count_max) return;
+  Pool pool;
+  pool.name = op.pool;
+  pool.options = op.options;
+  pool.slots.assign(slot_count, unowned(no_backend, 0));
+  auto place = std::lower_bound(view_.pools.begin(), view_.pools.end(), op.pool,
+                                [](const Pool& a, const std::string& b) { return a.name < b; });
+  view_.pools.insert(place, std::move(pool));
+}
+
+void Change::operator()(const RemovePool& op) {
+  std::erase_if(view_.pools, [&op](const Pool& pool) { return pool.name == op.pool; });
+}
+
+void Change::operator()(const LoseBackend& op) {
+  Pool* pool = find(op.pool);
+  Backend* backend = pool == nullptr ? nullptr : find(*pool, op.address);
+  if (backend == nullptr) return;
+  backend->status = BackendStatus::lost;
+  for (SlotWord& slot : pool->slots) {
+    if (slot.backend() == backend->index) slot = unowned(backend->index, slot.generation());
+  }
+}
+
+// Hands out indexes in a circle, so that a freed one rests as long as possible (a reader may still
+// hold a ticket with its old meaning).
+bool take_index(Pool& pool, Backend& backend) {
+  if (pool.backends.size() >= backend_count_max) return false;
+  const auto is_taken = [&pool](std::uint16_t index) {
+    return std::any_of(pool.backends.begin(), pool.backends.end(),
+                       [index](const Backend& other) { return other.index == index; });
+  };
+  std::uint16_t index = pool.next_backend_index;
+  while (is_taken(index)) index = static_cast<std::uint16_t>((index + 1U) % backend_count_max);
+  backend.index = index;
+  pool.next_backend_index = static_cast<std::uint16_t>((index + 1U) % backend_count_max);
+  return true;
+}
+
+void Change::operator()(const AdmitBackend& op) {
+  Pool* pool = find(op.pool);
+  if (pool == nullptr) return;
+  Backend* backend = find(*pool, op.address);
+  if (backend == nullptr) {
+    Backend made;
+    if (!take_index(*pool, made)) return;
+    made.address = op.address;
+    auto place = std::lower_bound(
+        pool->backends.begin(), pool->backends.end(), made.index,
+        [](const Backend& other, std::uint16_t index) { return other.index < index; });
+    backend = &*pool->backends.insert(place, std::move(made));
+  } else if (backend->status == BackendStatus::serving) {
+    return;
+  }
+  backend->status = BackendStatus::serving;
+  backend->weight = op.weight;
+  backend->incarnation = pool->next_backend_incarnation++;
+  balance_later(op.pool);
+}
+
+void forget_owner(Pool& pool, std::uint16_t index) {
+  for (SlotWord& slot : pool.slots) {
+    if (slot.backend() == index) slot = unowned(no_backend, slot.generation());
+  }
+}
+
+void Change::operator()(const RemoveBackend& op) {
+  Pool* pool = find(op.pool);
+  Backend* backend = pool == nullptr ? nullptr : find(*pool, op.address);
+  if (backend == nullptr) return;
+  forget_owner(*pool, backend->index);
+  pool->backends.erase(pool->backends.begin() + (backend - pool->backends.data()));
+  balance_later(op.pool);
+}
+
+void Change::operator()(const SetWeight& op) {
+  Pool* pool = find(op.pool);
+  Backend* backend = pool == nullptr ? nullptr : find(*pool, op.address);
+  if (backend == nullptr || backend->weight == op.weight) return;
+  backend->weight = op.weight;
+  balance_later(op.pool);
+}
+
+void Change::operator()(const Reassign& op) {
+  Pool* pool = find(op.pool);
+  Backend* backend = pool == nullptr ? nullptr : find(*pool, op.address);
+  if (backend == nullptr || backend->status != BackendStatus::lost) return;
+  forget_owner(*pool, backend->index);
+  balance_later(op.pool);
+}
+
+void Change::operator()(const FlushPool& op) {
+  Pool* pool = find(op.pool);
+  if (pool == nullptr) return;
+  for (SlotWord& slot : pool->slots) {
+    if (slot.is_routable()) slot = owned_anew(slot.backend(), slot.generation());
+  }
+}
+
+// Balances what is not kept for a lost backend among those that serve. A slot that was served by
+// nobody gets a new generation, also when it goes to the owner it had.
+void balance(Pool& pool) {
+  std::vector<Share> shares;
+  std::vector<bool> is_lost(std::size_t{UINT16_MAX} + 1, false);
+  for (const Backend& backend : pool.backends) {
+    if (backend.status == BackendStatus::lost) {
+      is_lost[backend.index] = true;
+    } else {
+      shares.push_back({backend.index, backend.weight});
+    }
+  }
+  std::vector<std::uint32_t> places;
+  std::vector<std::uint16_t> owners;
+  for (std::uint32_t slot = 0; slot < pool.slots.size(); ++slot) {
+    const std::uint16_t owner = pool.slots[slot].backend();
+    const bool is_kept = !pool.slots[slot].is_routable() && is_lost[owner];
+    if (is_kept) continue;
+    places.push_back(slot);
+    owners.push_back(owner);
+  }
+  const std::vector<std::uint16_t> new_owners = assign(owners, shares);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    SlotWord& slot = pool.slots[places[i]];
+    const std::uint16_t owner = new_owners[i];
+    if (owner == no_backend || (slot.is_routable() && slot.backend() == owner)) continue;
+    slot = owned_anew(owner, slot.generation());
+  }
+}
+
+View Change::finish() {
+  for (const std::string& name : to_balance_) {
+    if (Pool* pool = find(name); pool != nullptr) balance(*pool);
+  }
+  view_.epoch = Epoch{view_.epoch.value + 1};
+  return std::move(view_);
+}
+
+// Slots of `before` whose word changes; all of them when the pool goes.
+std::vector<std::uint32_t> moved_slots(const Pool& before, const Pool* after) {
+  std::vector<std::uint32_t> moved;
+  for (std::uint32_t slot = 0; slot < before.slots.size(); ++slot) {
+    if (after == nullptr || before.slots[slot] != after->slots[slot]) moved.push_back(slot);
+  }
+  return moved;
+}
+
+}  // namespace
+
+std::optional<NextView> next_view(const View& current, const Proposal& proposal) {
+  if (proposal.assign_version != assign_version_newest) return std::nullopt;
+  Change change(current);
+  for (const Op& op : proposal.ops) std::visit(change, op);
+
+  NextView next;
+  next.view = std::make_shared<const View>(change.finish());
+  next.digest = digest_of(*next.view);
+  for (const Pool& pool : current.pools) {
+    PoolSlots moved{pool.name, moved_slots(pool, next.view->find(pool.name))};
+    next.moved_count += static_cast<std::uint32_t>(moved.slots.size());
+    if (!moved.slots.empty()) next.moved.push_back(std::move(moved));
+  }
+  return next;
+}
+
+ViewPtr same_view_next_epoch(const View& current) {
+  auto next = std::make_shared<View>(current);
+  next->epoch = Epoch{current.epoch.value + 1};
+  return next;
+}
+
+}  // namespace ringfence::agent::core

@@ -1,0 +1,161 @@
+#include "agent/core/replica.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "agent/core/bytes.hpp"
+#include "agent/core/view_codec.hpp"
+
+namespace ringfence::agent::core {
+namespace {
+
+constexpr std::uint8_t snapshot_format = 1;
+
+}  // namespace
+
+struct Replica::Impl {
+  ViewPtr view = std::make_shared<const View>();
+  std::optional<OpenChange> open;
+  std::vector<PastChange> history;
+  std::vector<BackendCommand> commands;
+
+  void apply(LogIndex index, Proposal proposal);
+  void apply(LogIndex index, const Activation& activation);
+  void apply(LogIndex index, const Commands& entry);
+  void remember(const Proposal& proposal, bool is_moved, std::uint32_t moved_count);
+  [[nodiscard]] bool read(ByteReader& in);
+};
+
+void Replica::Impl::apply(LogIndex index, Proposal proposal) {
+  if (open.has_value() || proposal.expected != view->epoch) return;
+  std::optional<NextView> next = next_view(*view, proposal);
+  if (!next.has_value()) return;
+  open = OpenChange{index, std::move(proposal), std::move(*next)};
+}
+
+void Replica::Impl::apply(LogIndex /*index*/, const Activation& activation) {
+  if (!open.has_value() || activation.proposal != open->index ||
+      activation.expected != view->epoch) {
+    return;
+  }
+  view = activation.is_moved ? open->next.view : same_view_next_epoch(*view);
+  remember(open->proposal, activation.is_moved, open->next.moved_count);
+  open.reset();
+}
+
+void Replica::Impl::remember(const Proposal& proposal, bool is_moved, std::uint32_t moved_count) {
+  PastChange change;
+  change.epoch = view->epoch;
+  change.unix_ms = proposal.unix_ms;
+  change.what = is_moved ? proposal.what : std::string{cut_text("abandoned: " + proposal.what)};
+  change.why = proposal.why;
+  change.who = proposal.who;
+  change.moved_slots = is_moved ? moved_count : 0;
+  if (history.size() == history_count_max) history.erase(history.begin());
+  history.push_back(std::move(change));
+}
+
+void Replica::Impl::apply(LogIndex /*index*/, const Commands& entry) {
+  for (const BackendCommand& command : entry.commands) {
+    const auto place =
+        std::lower_bound(commands.begin(), commands.end(), command,
+                         [](const BackendCommand& a, const BackendCommand& b) {
+                           return a.pool != b.pool ? a.pool < b.pool : a.address < b.address;
+                         });
+    const bool is_known =
+        place != commands.end() && place->pool == command.pool && place->address == command.address;
+    if (is_known) {
+      *place = command;
+    } else if (commands.size() < command_count_max) {
+      commands.insert(place, command);
+    }
+  }
+}
+
+bool Replica::Impl::read(ByteReader& in) {
+  if (in.u8() != snapshot_format) return false;
+  view = std::make_shared<const View>(read_view(in));
+  const std::uint32_t command_count = in.count(command_count_max, 1);
+  for (std::uint32_t i = 0; i < command_count && in.is_ok(); ++i) {
+    commands.push_back(read_command(in));
+  }
+  const std::uint32_t history_count = in.count(history_count_max, 1);
+  for (std::uint32_t i = 0; i < history_count && in.is_ok(); ++i) {
+    PastChange change;
+    change.epoch = Epoch{in.u64()};
+    change.unix_ms = in.i64();
+    change.what = in.text(text_bytes_max);
+    change.why = in.text(text_bytes_max);
+    change.who = in.text(text_bytes_max);
+    change.moved_slots = in.u32();
+    history.push_back(std::move(change));
+  }
+  if (!in.boolean()) return in.is_at_end();
+  const LogIndex index{in.u64()};
+  const std::optional<Entry> entry = decode_entry(in.text(entry_bytes_max));
+  if (!in.is_at_end() || !entry.has_value() || !std::holds_alternative<Proposal>(*entry)) {
+    return false;
+  }
+  apply(index, std::get<Proposal>(*entry));
+  return open.has_value();
+}
+
+Replica::Replica() : impl_(std::make_unique<Impl>()) {}
+Replica::~Replica() = default;
+Replica::Replica(Replica&&) noexcept = default;
+Replica& Replica::operator=(Replica&&) noexcept = default;
+
+void Replica::apply(LogIndex index, std::string_view bytes) {
+  std::optional<Entry> entry = decode_entry(bytes);
+  if (!entry.has_value()) return;
+  std::visit([&](auto& some) { impl_->apply(index, std::move(some)); }, *entry);
+}
+
+// The open change is written as its proposal: the next view is computed again.
+std::string Replica::snapshot() const {
+  ByteWriter out;
+  out.u8(snapshot_format);
+  write_view(out, *impl_->view);
+  out.u32(static_cast<std::uint32_t>(impl_->commands.size()));
+  for (const BackendCommand& command : impl_->commands) write_command(out, command);
+  out.u32(static_cast<std::uint32_t>(impl_->history.size()));
+  for (const PastChange& change : impl_->history) {
+    out.u64(change.epoch.value);
+    out.i64(change.unix_ms);
+    out.text(change.what);
+    out.text(change.why);
+    out.text(change.who);
+    out.u32(change.moved_slots);
+  }
+  out.boolean(impl_->open.has_value());
+  if (impl_->open.has_value()) {
+    out.u64(impl_->open->index.value);
+    out.text(encode(impl_->open->proposal));
+  }
+  return out.take();
+}
+
+bool Replica::restore(std::string_view bytes) {
+  *impl_ = Impl{};
+  ByteReader in(bytes);
+  if (impl_->read(in)) return true;
+  *impl_ = Impl{};
+  return false;
+}
+
+ViewPtr Replica::view() const {
+  return impl_->view;
+}
+const OpenChange* Replica::open() const {
+  return impl_->open.has_value() ? &*impl_->open : nullptr;
+}
+const std::vector<PastChange>& Replica::history() const {
+  return impl_->history;
+}
+const std::vector<BackendCommand>& Replica::commands() const {
+  return impl_->commands;
+}
+
+}  // namespace ringfence::agent::core
