@@ -1,0 +1,196 @@
+// The half of BackendWatch that looks inside: inspection, the claim, the flush.
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+#include <utility>
+
+#include <sys/random.h>
+
+#include "agent/backends/backend_watch.hpp"
+#include "shm_layout/clock.hpp"
+
+namespace ringfence::agent::backends {
+namespace {
+
+using shim::text::ReplyShape;
+using shm_layout::ns_per_second;
+
+// flush_all walks memcached's lists under locks; a large instance needs longer than a probe.
+constexpr std::int64_t flush_answer_timeout_ns = 2 * ns_per_second;
+
+constexpr std::array inspection_shapes{ReplyShape::line, ReplyShape::values, ReplyShape::values,
+                                       ReplyShape::stats};
+constexpr std::array stats_shapes{ReplyShape::stats};
+constexpr std::array claim_shapes{ReplyShape::line, ReplyShape::stats};
+
+std::string claim_command(const char* verb, const std::string& value) {
+  std::string wire = verb;
+  wire.append(" ").append(claim_key).append(" 0 ").append(std::to_string(claim_expiry_s));
+  wire.append(" ").append(std::to_string(value.size())).append("\r\n");
+  return wire.append(value).append("\r\nstats\r\n");
+}
+
+std::string make_nonce() {
+  std::uint64_t bits[2] = {};
+  // A short read (possible only before the kernel's pool is ready) leaves zeros, and the clock
+  // still tells two canaries apart.
+  if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != static_cast<ssize_t>(sizeof(bits))) {
+    bits[1] = uv_hrtime();
+  }
+  char text[33];
+  std::snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, bits[0], bits[1]);
+  return text;
+}
+
+std::uint64_t own_item_count(const Reply& claim, const Reply& canary) {
+  return (claim.has_value ? 1U : 0U) + (canary.has_value ? 1U : 0U);
+}
+
+}  // namespace
+
+// The gets stand before `stats`: memcached unlinks an expired item when it is asked for, so that
+// curr_items counts what lives.
+void BackendWatch::inspect() {
+  const bool is_asked =
+      ask("version\r\nget ringfence!claim\r\nget ringfence!canary\r\nstats\r\n", inspection_shapes,
+          settings_.probe_timeout.ns, [this](Dialogue::Replies replies) { on_inspected(replies); });
+  if (!is_asked) fail("the connection is not clean");
+}
+
+void BackendWatch::on_inspected(Dialogue::Replies replies) {
+  const ServerStats stats = replies[3].stats;
+  if (!stats.is_memcached()) {
+    const std::string said = replies[3].line.empty() ? std::string() : " (" + replies[3].line + ")";
+    return fail("it answers, but its stats are not a memcached's" + said +
+                ": a proxy in front of others, or a server that wants a login");
+  }
+  const std::string& version = replies[0].line;
+  counters_.version = version.starts_with("VERSION ") ? version.substr(8) : version;
+  counters_.note.clear();
+  phase_ = Phase::ready;
+  failure_count_ = 0;
+  listens_first_ = is_unreachable_ = false;
+  backoff_ns_ = settings_.probe_interval.ns;
+  next_probe_ns_ = 0;
+  context_.wake_by(static_cast<std::int64_t>(uv_hrtime()));
+  if (is_answered_) {
+    check_claim(replies[1]);
+  } else {
+    is_answered_ = true;
+    baseline_ = stats;
+    const std::string owner(claimed_by(replies[1].value));
+    expects_claim_ = owner == context_.claim.cluster_id_hex;
+    renew_at_ns_ = 0;
+    context_.emit(core::BackendAnswered{pool_, address_,
+                                        stats.curr_items > own_item_count(replies[1], replies[2]),
+                                        owner, expects_claim_, counters_.version});
+  }
+  if (wants_claim_) write_claim();
+}
+
+// Of a probe or of an inspection after a silent reconnect.
+void BackendWatch::check_claim(const Reply& reply) {
+  if (!expects_claim_ || is_asking_claim_ || !reply.line.empty()) return;
+  if (!reply.has_value) return look_why_claim_is_gone();
+  if (claimed_by(reply.value) == context_.claim.cluster_id_hex) return;
+  report_contents_lost("claimed by another fleet: " + reply.value, baseline_);
+}
+
+void BackendWatch::look_why_claim_is_gone() {
+  is_asking_claim_ =
+      ask("stats\r\n", stats_shapes, settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
+        is_asking_claim_ = false;
+        const ServerStats stats = replies[0].stats;
+        std::string why = why_contents_are_lost(stats);
+        if (!why.empty()) return report_contents_lost(std::move(why), stats);
+        restore_claim();
+      });
+}
+
+// It was evicted, or expired while nobody renewed it. `add` never overwrites another fleet's claim,
+// and the stats behind it show a flush or restart that came in between.
+void BackendWatch::restore_claim() {
+  is_asking_claim_ = ask(claim_command("add", context_.claim.value), claim_shapes,
+                         settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
+                           is_asking_claim_ = false;
+                           const ServerStats stats = replies[1].stats;
+                           std::string why = why_contents_are_lost(stats);
+                           if (!why.empty()) report_contents_lost(std::move(why), stats);
+                         });
+}
+
+std::string BackendWatch::why_contents_are_lost(const ServerStats& stats) const {
+  // `time` and `uptime` are whole seconds of one clock, so their difference is constant but for a
+  // reading that falls between two ticks.
+  const std::int64_t start_moved_s = stats.started_s() - baseline_.started_s();
+  if (stats.pid != baseline_.pid || start_moved_s > 1 || start_moved_s < -1) {
+    return "it restarted (pid " + std::to_string(baseline_.pid) + ", now " +
+           std::to_string(stats.pid) + ")";
+  }
+  if (stats.cmd_flush != baseline_.cmd_flush) return "somebody else flushed it";
+  return {};
+}
+
+void BackendWatch::report_contents_lost(std::string why, const ServerStats& stats) {
+  expects_claim_ = false;
+  baseline_ = stats;
+  context_.emit(core::BackendContentsLost{pool_, address_, std::move(why)});
+}
+
+void BackendWatch::claim() {
+  if (phase_ == Phase::ready) return write_claim();
+  wants_claim_ = true;
+}
+
+void BackendWatch::write_claim() {
+  const bool is_asked = ask(claim_command("set", context_.claim.value), claim_shapes,
+                            settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
+                              baseline_ = replies[1].stats;
+                              expects_claim_ = true;
+                              renew_at_ns_ = 0;
+                            });
+  wants_claim_ = !is_asked;
+}
+
+void BackendWatch::flush(core::RequestId id) {
+  if (phase_ != Phase::ready || flush_) {
+    const char* why = flush_ ? "a flush is already under way" : "there is no connection to it";
+    const auto outcome = flush_ ? core::FlushOutcome::not_done : core::FlushOutcome::unreachable;
+    return context_.emit(core::FlushFinished{id, pool_, address_, outcome, why});
+  }
+  expects_claim_ = wants_claim_ = false;
+  flush_.emplace(Flush{id, FlushScript(make_nonce(), context_.claim.value), 0});
+  take_step(flush_->script.begin(static_cast<std::int64_t>(uv_hrtime())));
+}
+
+void BackendWatch::take_step(const FlushScript::Step& step) {
+  switch (step.kind) {
+    case FlushScript::Step::Kind::finished:
+      return finish_flush(step.outcome, step.why);
+    case FlushScript::Step::Kind::wait:
+      flush_->wait_until_ns = step.until_ns;
+      return context_.wake_by(step.until_ns);
+    case FlushScript::Step::Kind::send:
+      break;
+  }
+  const bool is_asked =
+      ask(step.wire, step.shapes, flush_answer_timeout_ns, [this](Dialogue::Replies replies) {
+        if (!flush_) return;
+        take_step(flush_->script.on_replies(static_cast<std::int64_t>(uv_hrtime()), replies));
+      });
+  if (!is_asked) finish_flush(core::FlushOutcome::not_done, "the connection is not clean");
+}
+
+void BackendWatch::finish_flush(core::FlushOutcome outcome, const std::string& why) {
+  const Flush done = std::move(*flush_);
+  flush_.reset();
+  if (outcome == core::FlushOutcome::verified) {
+    ++counters_.flush_count;
+    baseline_ = done.script.stats();
+    expects_claim_ = true;
+    renew_at_ns_ = static_cast<std::int64_t>(uv_hrtime()) + claim_renewal_s * ns_per_second;
+  }
+  context_.emit(core::FlushFinished{done.id, pool_, address_, outcome, why});
+}
+
+}  // namespace ringfence::agent::backends
