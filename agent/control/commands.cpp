@@ -1,0 +1,111 @@
+#include "agent/control/commands.hpp"
+
+#include <fmt/format.h>
+
+#include "agent/config/config.hpp"
+#include "agent/control/show.hpp"
+#include "shim/wire_key.hpp"
+
+namespace ringfence::agent::control {
+namespace {
+
+constexpr const char* known_commands =
+    "status, view, agree, where, history, backend_add, backend_remove";
+
+// Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string text_of(const Json& request, const char* field) {
+  const auto found = request.find(field);
+  return found != request.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// The pool that a request means: the one it names, or the only one.
+const core::Pool* pool_of(const Json& request, const core::NodeReport& report, std::string& error) {
+  if (!report.view) {
+    error = "there is no view yet; ask again in a moment";
+    return nullptr;
+  }
+  const std::string name = text_of(request, "pool");
+  if (name.empty() && report.view->pools.size() == 1) return &report.view->pools.front();
+  const core::Pool* pool = name.empty() ? nullptr : report.view->find(name);
+  if (pool != nullptr) return pool;
+  std::string names;
+  for (const core::Pool& known : report.view->pools) {
+    names += (names.empty() ? "" : ", ") + known.name;
+  }
+  error = name.empty() ? "there are several pools; name one of: " + names
+                       : "there is no pool '" + name + "'; the pools are: " + names;
+  return nullptr;
+}
+
+std::string where(const CommandSource& source, const Json& request) {
+  const std::string key = text_of(request, "key");
+  if (key.empty() || key.size() > shim::key_bytes_max) {
+    return error_reply("where needs a key of 1 to 250 bytes");
+  }
+  std::string error;
+  const core::NodeReport report = source.report();
+  const core::Pool* pool = pool_of(request, report, error);
+  return pool == nullptr ? error_reply(error) : dump(where_json(source, *pool, key));
+}
+
+std::string who_is(const Peer& peer) {
+  return fmt::format("uid {} (pid {})", peer.uid, peer.pid);
+}
+
+void change_backend(CommandSource& source, const Peer& peer, const Json& request, bool is_added,
+                    const ControlServer::Reply& reply) {
+  if (!peer.may_change) {
+    return reply(error_reply("only root and the agent's own user may change the fleet"));
+  }
+  std::string error;
+  const core::NodeReport report = source.report();
+  const core::Pool* pool = pool_of(request, report, error);
+  if (pool == nullptr) return reply(error_reply(error));
+  Result<core::WantedBackend> parsed = config::parse_backend(text_of(request, "address"));
+  if (!parsed) return reply(error_reply(parsed.error().message));
+  core::WantedBackend backend = std::move(parsed).value();
+  const auto weight = request.find("weight");
+  if (weight != request.end() && !weight->is_null()) {
+    if (!weight->is_number_unsigned() || weight->get<std::uint64_t>() < 1 ||
+        weight->get<std::uint64_t>() > core::weight_max) {
+      return reply(error_reply(fmt::format("weight: a number from 1 to {}", core::weight_max)));
+    }
+    backend.weight = weight->get<std::uint32_t>();
+  }
+  backend.named_by = core::NamedBy::command;
+  const auto done = [reply](bool is_ok, const std::string& text) {
+    reply(is_ok ? dump({{"ok", true}, {"text", text}}) : error_reply(text));
+  };
+  if (is_added) return source.add_backend(pool->name, backend, who_is(peer), done);
+  source.remove_backend(pool->name, backend.address, who_is(peer), done);
+}
+
+}  // namespace
+
+bool is_json_object(std::string_view line) {
+  return Json::parse(line, nullptr, false).is_object();
+}
+
+std::string error_reply(const std::string& error) {
+  return dump({{"ok", false}, {"error", error}});
+}
+
+void handle_command(CommandSource& source, const Peer& peer, const std::string& request_text,
+                    const ControlServer::Reply& reply) {
+  const Json request = Json::parse(request_text, nullptr, false);
+  const std::string command = text_of(request, "command");
+  if (command == "status") return reply(dump(status_json(source)));
+  if (command == "view") return reply(dump(view_json(source)));
+  if (command == "agree") return reply(dump(agree_json(source)));
+  if (command == "history") return reply(dump(history_json(source)));
+  if (command == "where") return reply(where(source, request));
+  if (command == "backend_add") return change_backend(source, peer, request, true, reply);
+  if (command == "backend_remove") return change_backend(source, peer, request, false, reply);
+  reply(error_reply("unknown command '" + command + "'; known: " + known_commands));
+}
+
+}  // namespace ringfence::agent::control

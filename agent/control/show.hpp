@@ -1,0 +1,21 @@
+// The replies' JSON, field by field; tools/ringfencectl reads these names.
+// Pure; the daemon's loop thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "agent/control/commands.hpp"
+
+namespace ringfence::agent::control {
+
+using Json = nlohmann::json;
+
+[[nodiscard]] Json status_json(const CommandSource& source);
+[[nodiscard]] Json view_json(const CommandSource& source);
+[[nodiscard]] Json agree_json(const CommandSource& source);
+[[nodiscard]] Json history_json(const CommandSource& source);
+[[nodiscard]] Json where_json(const CommandSource& source, const core::Pool& pool,
+                              const std::string& key);
+
+}  // namespace ringfence::agent::control
