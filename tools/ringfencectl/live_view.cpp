@@ -98,7 +98,7 @@ class LiveView {
       return write(status.dump() + "\n");
     }
     if (settings_.is_terminal) {
-      return redraw(show_status(status, rates_, settings_.style));
+      return redraw(show_status(status, rates_, settings_.style) + note());
     }
     return show_line_if_due(key_points(status), show_line(status, rates_));
   }
@@ -109,12 +109,16 @@ class LiveView {
     const std::string text = fmt::format("no answer from the agent for {}: {}\n",
                                          age_text(silence.count()), error.message);
     if (settings_.is_terminal && !settings_.is_json) {
-      return redraw(text);
+      return redraw(text + note());
     }
     return show_line_if_due("silent", text);
   }
 
  private:
+  [[nodiscard]] std::string note() const {
+    return settings_.note.empty() ? "" : "\n" + settings_.note + "\n";
+  }
+
   [[nodiscard]] bool show_line_if_due(const std::string& points, const std::string& line) {
     if (points == points_ && Clock::now() - line_at_ < line_interval) {
       return true;

@@ -14,6 +14,7 @@ struct LiveSettings {
   std::string control_path;
   bool is_json = false;  // one status a line instead
   bool is_terminal = false;
+  std::string note;  // shown below the view on a terminal
   Style style;
 };
 

@@ -26,6 +26,7 @@ struct Options {
   std::string control = "/run/ringfence/control.sock";
   bool is_json = false;
   bool is_watched = false;
+  std::string note;
   std::string command;
   std::string key;
   std::string pool;
@@ -56,6 +57,7 @@ void add_commands(CLI::App& app, Options& options) {
   };
   CLI::App* status = add(app, "status", "status", "this agent, its pools and their backends");
   status->add_flag("--watch", options.is_watched, "show it live until Ctrl-C");
+  status->add_option("--note", options.note, "with --watch on a terminal: text below the view");
   add(app, "view", "view", "everything the fleet agrees on, as this agent holds it");
   add(app, "history", "history", "the last changes of the view");
   add(app, "agree", "agree", "whether all live agents hold the same epoch and digest");
@@ -150,8 +152,8 @@ int ask_once(const Options& options) {
 
 int watch(const Options& options) {
   const Style style = style_of_output();
-  const Status outcome =
-      run_live_view({options.control, options.is_json, isatty(STDOUT_FILENO) == 1, style});
+  const Status outcome = run_live_view(
+      {options.control, options.is_json, isatty(STDOUT_FILENO) == 1, options.note, style});
   return outcome ? exit_done : report_unreachable(outcome.error());
 }
 
