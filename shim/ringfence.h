@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-typedef struct ringfence ringfence_t;
+typedef struct ringfence_handle ringfence_t;
 
 typedef enum ringfence_status {
   RINGFENCE_OK = 0,
@@ -40,8 +40,8 @@ typedef struct ringfence_ticket {
   uint64_t slot_word;
   uint64_t pool_word;
   uint32_t slot;
-  uint16_t backend; /* index, below 1024; the same backend for as long as the ticket holds */
-  uint16_t reserved;
+  uint16_t backend;    /* index, below 1024; the same backend for as long as the ticket holds */
+  uint16_t attachment; /* which mapping it came from; ringfence_refresh() may make a newer one */
 } ringfence_ticket;
 
 /* Where a backend listens. */
@@ -64,6 +64,8 @@ ringfence_status ringfence_attach(const char* segment_path, ringfence_t** handle
 void ringfence_detach(ringfence_t* handle);
 
 /* Attaches again if the agent replaced its segment, or if none was there before; else does nothing.
+ * Tickets of the earlier segment are then CHANGED. Call it when a route says NO_VIEW or
+ * LEASE_LAPSED, at most a few times a second. Of threads that call it at once, one does the work.
  * Cost: one stat, and an attach when the file is another one. Mappings that other threads may still
  * read are kept until ringfence_detach(). */
 ringfence_status ringfence_refresh(ringfence_t* handle);
@@ -84,7 +86,8 @@ ringfence_status ringfence_validate(const ringfence_t* handle, const ringfence_t
 size_t ringfence_wire_key(const ringfence_ticket* ticket, const char* key, size_t key_bytes,
                           char* wire_key);
 
-/* The address of the ticket's backend: OK or NO_VIEW. Copies; a few hundred ns. */
+/* The address of the ticket's backend: OK, or NO_VIEW when it is not known (any more). Copies;
+ * below 100 ns. */
 ringfence_status ringfence_backend(const ringfence_t* handle, const ringfence_ticket* ticket,
                                    ringfence_address* address);
 
