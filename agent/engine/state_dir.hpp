@@ -2,6 +2,11 @@
 // one. libraft's metadata files carry no checksum, so the marker {cluster id, agent id, highest
 // term and epoch seen, incarnation} is kept beside them, written to a new file, fsynced and
 // renamed. One thread; every call may block on the disk.
+//
+//   <state_dir>/lock             held while an agent lives
+//   <state_dir>/marker           64 bytes, see marker.hpp
+//   <state_dir>/engine/          libraft's log
+//   <state_dir>/damaged-<time>/  what was set aside, for people; never read again
 #pragma once
 
 #include <string>
@@ -29,7 +34,7 @@ enum class StateFound : std::uint8_t {
 struct OpenedState {
   Marker marker;  // already on disk, with the new incarnation
   StateFound found{};
-  std::string why;         // for `lost`: what was wrong
+  std::string why;         // for `lost`: what was wrong, and where it was moved
   std::string engine_dir;  // where the engine keeps its log
 };
 
@@ -44,8 +49,14 @@ class StateDir {
 
   [[nodiscard]] Status store(const Marker& marker);  // durable when it returns
 
+  // For a log that turned out to be damaged, or that ends before the marker's epoch or term after
+  // its replay: moves it aside with the marker and begins anew, as `lost` with a larger
+  // incarnation. The engine must be stopped.
+  [[nodiscard]] Status set_aside(const std::string& why, OpenedState& opened);
+
  private:
   StateDir() = default;
+  [[nodiscard]] Status begin_anew(core::Incarnation after, OpenedState& opened);
   std::string path_;
   int lock_fd_ = -1;
 };
