@@ -1,6 +1,7 @@
 // See disk_advice.hpp.
 #include "agent/engine/disk_advice.hpp"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ std::string disk_advice(const std::string& dir) {
     return fmt::format("{} is mounted read-only: mount it writable, or name another state_dir",
                        dir);
   }
-  if (::access(dir.c_str(), W_OK | X_OK) != 0) {
+  if (::faccessat(AT_FDCWD, dir.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return fmt::format(
         "{} is not writable by user {}: give it to that user, or name another "
         "state_dir",

@@ -317,6 +317,11 @@ static int bootstrap(struct raft_node* node, const struct raft_node_settings* se
   return rv == RAFT_CANTBOOTSTRAP ? 0 : rv; /* there is a log already */
 }
 
+/* raft_uv calls a length that points past a file's end an I/O error. */
+static bool is_damage(int rv, const char* why) {
+  return rv == RAFT_CORRUPT || rv == RAFT_MALFORMED || strstr(why, "short read") != NULL;
+}
+
 static int start_raft(struct raft_node* node, const struct raft_node_settings* settings,
                       const char* address, char* why) {
   int rv = bootstrap(node, settings, address);
@@ -386,7 +391,7 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
   rv = raft_init(&node->raft, &node->io, &node->fsm, settings->id, address);
   if (rv != 0) {
     snprintf(why, RAFT_NODE_TEXT_BYTES, "%s (%s)", node->io.errmsg, raft_strerror(rv));
-    *is_damaged = rv == RAFT_CORRUPT || rv == RAFT_MALFORMED;
+    *is_damaged = is_damage(rv, why);
     raft_uv_close(&node->io);
     free(node);
     return NULL;
@@ -395,7 +400,7 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
   open_handles(node);
   rv = start_raft(node, settings, address, why);
   if (rv != 0) {
-    *is_damaged = rv == RAFT_CORRUPT || rv == RAFT_MALFORMED;
+    *is_damaged = is_damage(rv, why);
     close_now(node, why);
     return NULL;
   }
