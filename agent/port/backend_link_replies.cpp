@@ -1,0 +1,165 @@
+// The reading half of a link: replies come in the order of the commands, and each value is matched
+// to the request whose wire key it carries. A reply that fits nothing ends the connection.
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/port/backend_link.hpp"
+#include "agent/port/client.hpp"
+#include "agent/port/io_thread.hpp"
+#include "agent/port/limits.hpp"
+#include "shim/wire_key.hpp"
+
+namespace ringfence::agent::port {
+
+using shim::text::ReplyEvent;
+using shim::text::ReplyEventKind;
+using shim::text::ReplyShape;
+
+void BackendLink::receive() {
+  ChunkRef chunk = thread_.reply_scratch();
+  std::memcpy(chunk->data(), leftover_.data(), leftover_.size());
+  const std::size_t begin = leftover_.size();
+  const ssize_t got =
+      ::recv(watch_.fd(), chunk->data() + begin, chunk->capacity - begin, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    break_off(LossKind::broken);
+    return;
+  }
+  std::string_view bytes{chunk->data(), begin + static_cast<std::size_t>(got)};
+  if (take_replies(chunk, bytes) == Taken::violation) {
+    break_off(LossKind::broken);
+    return;
+  }
+  leftover_.assign(bytes);
+  if (blocker_ != nullptr) update_interest();
+}
+
+BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_view& bytes) {
+  while (!bytes.empty()) {
+    if (waiting_.is_empty() && !expects_end_) return Taken::violation;  // nobody asked
+    const bool is_values = expects_end_ || is_retrieval(waiting_.head()->verb);
+    const ReplyEvent event = parser_.next(is_values ? ReplyShape::values : ReplyShape::line, bytes);
+    if (event.kind == ReplyEventKind::need_more) return Taken::all;
+    if (!take_event(event, chunk)) return Taken::violation;
+    bytes.remove_prefix(event.consumed_bytes);
+  }
+  return Taken::all;
+}
+
+bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
+  switch (event.kind) {
+    case ReplyEventKind::value_header:
+      return take_header(event);
+    case ReplyEventKind::value_bytes:
+      last_value_ms_ = thread_.now_ms();
+      thread_.dispatcher().on_value_bytes(*value_, fate_, chunk, event.bytes);
+      block_on_client();
+      return true;
+    case ReplyEventKind::value_done:
+      take_value_done();
+      return true;
+    case ReplyEventKind::end:
+      take_end();
+      return true;
+    case ReplyEventKind::line:
+      return take_line(event.bytes);
+    case ReplyEventKind::need_more:
+    case ReplyEventKind::stat:
+    case ReplyEventKind::violation:
+      return false;
+  }
+  return false;
+}
+
+// memcached answers the keys it found, in the order of the command; those before are misses.
+bool BackendLink::take_header(const ReplyEvent& event) {
+  while (!expects_end_ && !waiting_.is_empty()) {
+    Request& first = *waiting_.head();
+    const shim::WireKey wire_key(first.key, first.ticket.pool_word, first.ticket.generation());
+    if (wire_key.view() == event.key) {
+      value_ = &first;
+      fate_ = thread_.dispatcher().on_value(first, event);
+      return true;
+    }
+    if (first.ends_command) return false;
+    waiting_.pop();
+    thread_.dispatcher().on_miss(first);
+  }
+  return false;
+}
+
+void BackendLink::take_value_done() {
+  backoff_ms_ = 0;
+  Request& request = *value_;
+  value_ = nullptr;
+  waiting_.pop();
+  expects_end_ = request.ends_command;
+  thread_.dispatcher().on_value_done(request, fate_);
+}
+
+void BackendLink::take_end() {
+  backoff_ms_ = 0;
+  if (expects_end_) {
+    expects_end_ = false;
+    return;
+  }
+  bool is_last = false;
+  while (!is_last) {
+    Request& request = *waiting_.pop();
+    is_last = request.ends_command;
+    thread_.dispatcher().on_miss(request);
+  }
+}
+
+bool BackendLink::take_line(std::string_view line) {
+  // A full server says this to a new connection, before it has read anything, and closes.
+  if (line.starts_with("ERROR Too many open connections")) return false;
+  if (expects_end_ || is_retrieval(waiting_.head()->verb)) {
+    take_end();  // an error instead of values: what was not found by now is a miss
+    return true;
+  }
+  backoff_ms_ = 0;
+  Request& request = *waiting_.pop();
+  thread_.dispatcher().on_line(request, line);
+  return true;
+}
+
+// The client of the arriving value holds too much: read on when it has taken some.
+void BackendLink::block_on_client() {
+  Client& client = *value_->client;
+  if (fate_ > ValueFate::hold || client.is_closed() || blocker_ != nullptr) return;
+  if (client.buffered_bytes() <= thread_.client_buffer_limit()) return;
+  blocker_ = &client;
+  client.blocks_link = true;
+  blocked_since_ms_ = thread_.now_ms();
+  thread_.need_tick();
+}
+
+void BackendLink::unblock() {
+  blocker_ = nullptr;
+  last_value_ms_ = thread_.now_ms();  // the wait was ours, not the backend's
+  if (watch_.is_open()) update_interest();
+}
+
+bool BackendLink::tick_blocked(std::uint64_t now_ms) {
+  Client& client = *blocker_;
+  const std::uint64_t since = std::max(client.last_progress_ms(), blocked_since_ms_);
+  if (now_ms < since + slow_client_ms) return true;
+  if (client.has_output()) {
+    thread_.counters().closed_slow_clients.add();
+    client.reset();  // unblocks
+    return true;
+  }
+  // It would read, but an earlier key of it waits for another backend: this one becomes a miss.
+  if (value_ != nullptr && value_->client == &client && !value_->is_partly_delivered) {
+    client.drop_reply(*value_);
+    fate_ = ValueFate::discard_as_miss;
+  }
+  unblock();
+  return true;
+}
+
+}  // namespace ringfence::agent::port

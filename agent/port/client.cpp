@@ -1,0 +1,304 @@
+#include "agent/port/client.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/port/io_thread.hpp"
+
+namespace ringfence::agent::port {
+
+bool Client::open(int fd) {
+  if (!watch_.open(thread_.loop(), fd, *this)) return false;
+  last_progress_ms_ = thread_.now_ms();
+  update_interest();
+  return true;
+}
+
+void Client::on_socket(int events) {
+  if ((events & UV_WRITABLE) != 0) {
+    can_write_ = true;
+    thread_.mark_dirty(*this);
+  }
+  if ((events & UV_READABLE) != 0) receive();
+}
+
+// Room behind what has arrived but is not a whole command yet. False: no memory for it.
+bool Client::prepare_input() {
+  const std::string_view waiting = input();
+  if (waiting.empty()) return true;
+  if (!input_.is_shared() && input_->capacity > input_end_) return true;
+  std::size_t capacity = std::max(waiting.size() * 2, 2 * kib);
+  const std::size_t wanted = commands_.wanted_bytes();
+  if (wanted > waiting.size() && wanted <= waiting.size() * 4) capacity = wanted + kib;
+  if (capacity > held_value_bytes_max * 2 && thread_.input().bytes > input_budget_bytes) {
+    return false;
+  }
+  ChunkRef larger = ChunkRef::make(capacity, thread_.input());
+  std::memcpy(larger->data(), waiting.data(), waiting.size());
+  input_begin_ = 0;
+  input_end_ = static_cast<std::uint32_t>(waiting.size());
+  input_ = std::move(larger);
+  return true;
+}
+
+void Client::receive() {
+  if (!wants_input()) return;
+  if (!prepare_input()) {
+    answer_locally("SERVER_ERROR out of memory reading request\r\n");
+    close_after_answers();
+    return;
+  }
+  const bool is_partial = !input().empty();
+  ChunkRef& target = is_partial ? input_ : thread_.input_scratch();
+  const std::uint32_t begin = is_partial ? input_end_ : 0;
+  const ssize_t got =
+      ::recv(watch_.fd(), target->data() + begin, target->capacity - begin, MSG_DONTWAIT);
+  if (got > 0) {
+    take_received(static_cast<std::size_t>(got));
+    return;
+  }
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got < 0) {
+    close();
+    return;
+  }
+  is_input_ended_ = true;
+  if (upload != nullptr) {
+    close();  // the rest of the value will never come
+    return;
+  }
+  thread_.mark_dirty(*this);
+}
+
+void Client::take_received(std::size_t bytes) {
+  thread_.counters().bytes_read.add(bytes);
+  if (!input().empty()) {
+    input_end_ += static_cast<std::uint32_t>(bytes);
+  } else {
+    // A large piece is kept where it is; a small one would pin the whole scratch buffer.
+    ChunkRef& scratch = thread_.input_scratch();
+    if (bytes >= share_bytes_min) {
+      input_ = scratch;
+    } else {
+      input_ = ChunkRef::make(bytes, thread_.input());
+      std::memcpy(input_->data(), scratch->data(), bytes);
+    }
+    input_begin_ = 0;
+    input_end_ = static_cast<std::uint32_t>(bytes);
+  }
+  run();
+  thread_.mark_dirty(*this);
+}
+
+void Client::consume(std::size_t bytes) {
+  input_begin_ += static_cast<std::uint32_t>(bytes);
+  if (input_begin_ < input_end_) return;
+  input_.reset();
+  input_begin_ = input_end_ = 0;
+}
+
+bool Client::may_take() const noexcept {
+  if (is_closed_ || is_closing_ || is_flushing || upload != nullptr) return false;
+  if (outstanding_ >= window_ || output_.size_bytes() > client_unsent_bytes_pause) return false;
+  if (held_bytes_ < client_input_bytes_free) return true;
+  return held_bytes_ < client_input_bytes_max && thread_.input().bytes < input_budget_bytes;
+}
+
+void Client::run() {
+  Take take = Take::taken;
+  while (take == Take::taken && may_take()) {
+    take = commands_.next(*this);
+  }
+  wants_to_run_ = take != Take::need_more;
+  if (upload != nullptr) thread_.uploads().pump(*this);
+}
+
+Request& Client::make_request(Verb verb) {
+  Request* request = thread_.requests().take();
+  request->client = this;
+  request->verb = verb;
+  return *request;
+}
+
+void Client::queue(Request& request) {
+  request.order = next_order_++;
+  ++outstanding_;
+  held_bytes_ += request.key.size() + request.value.size();
+  if (request.is_noreply) {
+    last_noreply_order_ = request.order;
+  } else {
+    order_.push(request);
+  }
+}
+
+void Client::submit(Request& request) {
+  queue(request);
+  count_command(thread_.counters(), request.verb);
+  thread_.dispatcher().submit(request);
+}
+
+void Client::answer_locally(std::string_view text) {
+  if (order_.is_empty()) {
+    output_.append(text, thread_.output());
+    buffered_bytes_ += text.size();
+    thread_.mark_dirty(*this);
+    return;
+  }
+  Request& request = make_request(Verb::version);
+  queue(request);
+  reply(request, text);
+  answered(request);
+}
+
+void Client::close_after_answers() {
+  is_closing_ = true;
+  input_.reset();
+  input_begin_ = input_end_ = 0;
+  thread_.mark_dirty(*this);
+}
+
+// The place where the reply's bytes go now. Once it is a request's turn, what waited goes first.
+ByteQueue& Client::sink_of(Request& request) {
+  if (order_.head() != &request) return request.reply;
+  if (!request.reply.is_empty()) output_.splice(request.reply, thread_.output());
+  request.is_partly_delivered = true;
+  thread_.mark_dirty(*this);
+  return output_;
+}
+
+void Client::reply(Request& request, std::string_view bytes) {
+  if (is_closed_ || request.is_noreply) return;
+  buffered_bytes_ += bytes.size();
+  sink_of(request).append(bytes, thread_.output());
+}
+
+void Client::reply(Request& request, const ChunkRef& chunk, std::string_view slice) {
+  if (is_closed_ || request.is_noreply) return;
+  buffered_bytes_ += slice.size();
+  sink_of(request).append_slice(chunk, slice, thread_.output());
+}
+
+void Client::hold(Request& request, const ChunkRef& chunk, std::string_view slice) {
+  if (is_closed_) return;
+  buffered_bytes_ += slice.size();
+  request.reply.append_slice(chunk, slice, thread_.output());
+}
+
+void Client::hold(Request& request, std::string_view bytes) {
+  if (is_closed_) return;
+  buffered_bytes_ += bytes.size();
+  request.reply.append(bytes, thread_.output());
+}
+
+void Client::drop_reply(Request& request) {
+  buffered_bytes_ -= std::min(buffered_bytes_, request.reply.size_bytes());
+  request.reply.clear();
+}
+
+void Client::answered(Request& request) {
+  request.is_answered = true;
+  if (request.is_upload) thread_.uploads().on_answered(*this);
+  if (request.is_noreply) {
+    release(request);
+  } else {
+    advance();
+  }
+  if (is_closed_) {
+    if (outstanding_ == 0) thread_.bury(*this);
+    return;
+  }
+  if (wants_to_run_) thread_.mark_runnable(*this);
+  if (is_closing_ || is_input_ended_ || thread_.is_draining()) thread_.mark_dirty(*this);
+}
+
+void Client::advance() {
+  while (!order_.is_empty() && order_.head()->is_answered) {
+    Request& first = *order_.pop();
+    if (!first.reply.is_empty() && !is_closed_) {
+      output_.splice(first.reply, thread_.output());
+      thread_.mark_dirty(*this);
+    }
+    release(first);
+  }
+}
+
+void Client::release(Request& request) {
+  --outstanding_;
+  held_bytes_ -= request.key.size() + request.value.size();
+  thread_.requests().give_back(&request);
+}
+
+void Client::note_value(std::size_t bytes) noexcept {
+  // The largest lately: it fades by a sixteenth with each value.
+  recent_value_bytes_ = std::max(bytes, recent_value_bytes_ - recent_value_bytes_ / 16);
+  const std::size_t fitting = window_bytes / std::max<std::size_t>(recent_value_bytes_, 1);
+  window_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(fitting, 1, window_max));
+}
+
+bool Client::is_over() const noexcept {
+  if (outstanding_ != 0 || !output_.is_empty() || upload != nullptr) return false;
+  return is_closing_ || is_input_ended_ || (thread_.is_draining() && input().empty());
+}
+
+void Client::flush() {
+  if (is_closed_) return;
+  if (!output_.is_empty() && can_write_) {
+    const long sent = output_.write_to(watch_.fd());
+    if (sent < 0) {
+      close();
+      return;
+    }
+    if (sent > 0) last_progress_ms_ = thread_.now_ms();
+    buffered_bytes_ -= std::min(buffered_bytes_, static_cast<std::size_t>(sent));
+    thread_.counters().bytes_written.add(static_cast<std::uint64_t>(sent));
+    can_write_ = output_.is_empty();
+  }
+  if (blocks_link && buffered_bytes_ <= thread_.client_buffer_limit() / 2) {
+    thread_.links().resume_for(*this);
+  }
+  if (is_over()) {
+    close();
+    return;
+  }
+  if (wants_to_run_ && may_take()) thread_.mark_runnable(*this);
+  update_interest();
+}
+
+bool Client::wants_input() const noexcept {
+  if (is_closed_ || is_input_ended_) return false;
+  if (upload != nullptr) return input().empty();
+  return !wants_to_run_ && may_take();
+}
+
+void Client::update_interest() {
+  if (is_closed_) return;
+  int events = output_.is_empty() ? 0 : UV_WRITABLE;
+  if (wants_input()) events |= UV_READABLE;
+  watch_.want(events);
+}
+
+void Client::close() {
+  if (is_closed_) return;
+  is_closed_ = true;
+  watch_.close();
+  input_.reset();
+  input_begin_ = input_end_ = 0;
+  output_.clear();
+  buffered_bytes_ = 0;
+  thread_.forget(*this);
+  if (upload != nullptr) thread_.uploads().abandon(*this);
+  thread_.flushes().forget(*this);
+  if (parked_count > 0) thread_.dispatcher().forget(*this);
+  if (blocks_link) thread_.links().resume_for(*this);
+  if (outstanding_ == 0) thread_.bury(*this);
+}
+
+void Client::reset() {
+  if (!is_closed_) watch_.reset();
+  close();
+}
+
+}  // namespace ringfence::agent::port

@@ -1,0 +1,381 @@
+#include "agent/port/dispatcher.hpp"
+
+#include <algorithm>
+
+#include "agent/port/answers.hpp"
+#include "agent/port/client.hpp"
+#include "agent/port/io_thread.hpp"
+#include "shim/route.hpp"
+
+namespace ringfence::agent::port {
+
+using shim::RouteStatus;
+using shim::TicketStatus;
+
+bool Dispatcher::may_send(const Request& request) const noexcept {
+  const shim::Ticket& ticket = request.ticket;
+  if (ticket.status == RouteStatus::ok) return true;
+  // A pool may choose to serve gets by its last view once its lease is gone.
+  return ticket.status == RouteStatus::lease_lapsed && ticket.pool_word.serves_without_lease() &&
+         is_plain_get(request.verb) && ticket.slot_word.is_routable() &&
+         ticket.backend() < thread_.segment().backend_count();
+}
+
+namespace {
+
+// Whether the client sent something later that this request, done again, would come behind.
+bool has_later_in_slot(const Request& request) {
+  if (request.client->has_noreply_since(request)) return true;
+  const bool is_read = is_plain_get(request.verb);
+  for (const Request* later = request.next_of_client; later != nullptr;
+       later = later->next_of_client) {
+    const bool is_in_slot = later->is_routed && later->ticket.slot == request.ticket.slot;
+    if (is_in_slot && !(is_read && is_plain_get(later->verb))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Dispatcher::submit(Request& request) {
+  request.ticket = shim::route(thread_.segment(), request.key);
+  request.is_routed = true;
+  if (!may_send(request)) {
+    refuse(request);
+    return;
+  }
+  lapsed_since_ms_ = 0;
+  if (request.client->parked_count > 0 && must_wait_behind(request)) {
+    park(request, Park::route);
+    return;
+  }
+  send(request);
+}
+
+// The client's earlier request for this slot was not sent yet: it must go first.
+bool Dispatcher::must_wait_behind(const Request& request) const noexcept {
+  for (const Request* parked = parked_.head(); parked != nullptr; parked = parked->next_parked) {
+    if (parked->park == Park::route && parked->client == request.client &&
+        parked->ticket.slot == request.ticket.slot) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Dispatcher::refuse(Request& request) {
+  const std::uint64_t now_ms = thread_.now_ms();
+  const bool is_first = request.parked_until_ms == 0;
+  switch (request.ticket.status) {
+    case RouteStatus::ok:
+    case RouteStatus::unowned:
+      fail(request, answers::no_backend);
+      return;
+    case RouteStatus::fenced:
+      if (is_first) thread_.counters().refused_by_fence.add();
+      lapsed_since_ms_ = 0;
+      break;
+    case RouteStatus::lease_lapsed:
+    case RouteStatus::no_view:
+      if (is_first) thread_.counters().refused_by_lease.add();
+      if (lapsed_since_ms_ == 0) lapsed_since_ms_ = now_ms;
+      // Whoever comes when it has lasted for long is not kept waiting for it again.
+      if (now_ms >= lapsed_since_ms_ + thread_.change_wait_ms()) {
+        fail(request, answers::no_lease);
+        return;
+      }
+      break;
+  }
+  park(request, Park::route);
+}
+
+void Dispatcher::send(Request& request) {
+  BackendLink* link = thread_.links().find(request.ticket.backend());
+  if (link == nullptr || !link->is_reachable()) {
+    on_lost(request, LossKind::unreachable);
+    return;
+  }
+  if (request.is_upload) {
+    thread_.uploads().connect(request, *link);
+    return;
+  }
+  request.is_sent = false;
+  link->send(request);
+}
+
+void Dispatcher::park(Request& request, Park why) {
+  if (request.parked_until_ms == 0) {
+    request.parked_until_ms = thread_.now_ms() + thread_.change_wait_ms();
+  }
+  request.park = why;
+  parked_.push(request);
+  ++request.client->parked_count;
+  thread_.need_tick();
+}
+
+void Dispatcher::unpark(Request& request) {
+  parked_.remove(request);
+  request.park = Park::none;
+  --request.client->parked_count;
+}
+
+void Dispatcher::view_changed() {
+  // Each one that waits now, once; those that must wait again go to the end of the list.
+  for (std::size_t count = parked_.size(); count > 0 && !parked_.is_empty(); --count) {
+    resume(*parked_.head());
+  }
+}
+
+void Dispatcher::resume(Request& request) {
+  const Park why = request.park;
+  unpark(request);
+  if (request.client->is_closed()) {
+    request.client->answered(request);
+  } else if (why == Park::route) {
+    submit(request);
+  } else if (why == Park::reply) {
+    judge_reply(request);
+  } else {
+    judge_outcome(request);
+  }
+}
+
+bool Dispatcher::tick(std::uint64_t now_ms) {
+  Request* next = nullptr;
+  for (Request* request = parked_.head(); request != nullptr; request = next) {
+    next = request->next_parked;
+    if (request->parked_until_ms <= now_ms) {
+      expire(*request);
+    } else if (may_try_again(*request)) {
+      unpark(*request);
+      submit(*request);
+    }
+  }
+  return !parked_.is_empty();
+}
+
+// Nothing of it was sent, and its backend may take connections again.
+bool Dispatcher::may_try_again(const Request& request) {
+  if (request.park != Park::outcome || request.is_sent || has_moved(request)) return false;
+  const BackendLink* link = thread_.links().find(request.ticket.backend());
+  return link != nullptr && link->is_reachable();
+}
+
+void Dispatcher::expire(Request& request) {
+  const Park why = request.park;
+  unpark(request);
+  request.client->drop_reply(request);
+  if (why == Park::outcome) {
+    fail(request, request.is_sent ? answers::unknown_outcome : answers::unreachable);
+  } else {
+    fail(request,
+         request.ticket.status == RouteStatus::fenced ? answers::no_new_view : answers::no_lease);
+  }
+}
+
+void Dispatcher::forget(Client& client) {
+  Request* next = nullptr;
+  for (Request* request = parked_.head(); request != nullptr; request = next) {
+    next = request->next_parked;
+    if (request->client != &client) continue;
+    unpark(*request);
+    client.answered(*request);
+  }
+}
+
+TicketStatus Dispatcher::status_of(const Request& request) const noexcept {
+  const TicketStatus status = shim::validate(thread_.segment(), request.ticket);
+  const bool is_served_anyway = status == TicketStatus::lease_lapsed &&
+                                is_plain_get(request.verb) &&
+                                request.ticket.pool_word.serves_without_lease();
+  return is_served_anyway ? TicketStatus::holds : status;
+}
+
+// The slot has another generation than the request's: under tags its old keys are out of reach.
+bool Dispatcher::has_moved(const Request& request) const noexcept {
+  return thread_.segment().slot(request.ticket.slot).generation() != request.ticket.generation();
+}
+
+void Dispatcher::on_line(Request& request, std::string_view line) {
+  if (request.is_noreply || request.client->is_closed()) {
+    count_line(thread_.counters(), request.verb, line);
+    request.client->answered(request);
+    return;
+  }
+  if (status_of(request) == TicketStatus::holds) {
+    finish_line(request, line);
+    return;
+  }
+  request.client->hold(request, line);
+  judge_reply(request);
+}
+
+ValueFate Dispatcher::on_value(Request& request, const shim::text::ReplyEvent& header) {
+  Client& client = *request.client;
+  if (client.is_closed()) return ValueFate::discard;
+  client.note_value(header.value_bytes);
+  const TicketStatus status = status_of(request);
+  if (status == TicketStatus::changed) return ValueFate::discard;
+  answers::ValueLine line(request.key, header);
+  if (status == TicketStatus::lease_lapsed) {
+    client.hold(request, line.view());
+    return ValueFate::hold;
+  }
+  client.reply(request, line.view());
+  return ValueFate::deliver;
+}
+
+void Dispatcher::on_value_bytes(Request& request, ValueFate fate, const ChunkRef& chunk,
+                                std::string_view bytes) {
+  if (fate == ValueFate::deliver) {
+    request.client->reply(request, chunk, bytes);
+  } else if (fate == ValueFate::hold) {
+    request.client->hold(request, chunk, bytes);
+  }
+}
+
+void Dispatcher::on_value_done(Request& request, ValueFate fate) {
+  if (request.client->is_closed()) {
+    request.client->answered(request);
+  } else if (fate == ValueFate::discard_as_miss) {
+    on_miss(request);
+  } else if (fate == ValueFate::deliver) {
+    request.client->reply(request, "\r\n");
+    finish_value(request);
+  } else if (fate == ValueFate::hold) {
+    request.client->hold(request, "\r\n");
+    judge_reply(request);
+  } else {
+    redo_or_fail(request);
+  }
+}
+
+void Dispatcher::on_miss(Request& request) {
+  thread_.counters().get_misses.add();
+  thread_.counters().backends[request.ticket.backend()].misses.add();
+  if (is_get_and_touch(request.verb)) thread_.counters().touch_misses.add();
+  if (request.ends_reply) request.client->reply(request, "END\r\n");
+  request.client->answered(request);
+}
+
+// A whole reply lies in request.reply. May it be believed now?
+void Dispatcher::judge_reply(Request& request) {
+  const TicketStatus status = status_of(request);
+  if (status == TicketStatus::holds) {
+    if (is_retrieval(request.verb)) {
+      finish_value(request);
+    } else {
+      count_line(thread_.counters(), request.verb, request.reply.front());
+      request.client->reply(request, "\r\n");
+      request.client->answered(request);
+    }
+    return;
+  }
+  const bool is_only_fenced = status == TicketStatus::changed && !has_moved(request) &&
+                              thread_.segment().slot(request.ticket.slot).is_fenced();
+  if (status == TicketStatus::lease_lapsed || is_only_fenced) {
+    park(request, Park::reply);
+    return;
+  }
+  request.client->drop_reply(request);
+  redo_or_fail(request);
+}
+
+void Dispatcher::judge_outcome(Request& request) {
+  if (!has_moved(request)) {
+    park(request, Park::outcome);
+  } else if (!request.is_sent && !has_later_in_slot(request)) {
+    redo(request);  // for the first time, in truth
+  } else {
+    finish_moved(request);
+  }
+}
+
+// The slot is another one now, and what the backend said of the old one is not believed.
+void Dispatcher::redo_or_fail(Request& request) {
+  const bool has_tags = request.ticket.pool_word.has_tags();
+  const bool is_repeatable = is_plain_get(request.verb) || (has_tags && has_moved(request));
+  if (is_repeatable && !request.is_upload && !request.is_noreply &&
+      request.redo_count < redo_count_max && !has_later_in_slot(request)) {
+    redo(request);
+  } else {
+    finish_moved(request);
+  }
+}
+
+void Dispatcher::redo(Request& request) {
+  ++request.redo_count;
+  thread_.counters().redone.add();
+  submit(request);
+}
+
+void Dispatcher::finish_moved(Request& request) {
+  const bool is_not_found_true = request.ticket.pool_word.has_tags() && has_moved(request) &&
+                                 !is_retrieval(request.verb) && !is_storage(request.verb);
+  if (is_not_found_true) {
+    finish_line(request, "NOT_FOUND");
+  } else {
+    fail(request, answers::view_changed);
+  }
+}
+
+void Dispatcher::on_lost(Request& request, LossKind kind) {
+  Client& client = *request.client;
+  const bool is_wanted = !client.is_closed() || request.is_noreply;
+  if (kind == LossKind::not_sent && is_wanted && request.redo_count < redo_count_max) {
+    redo(request);
+    return;
+  }
+  if (client.is_closed() || request.is_noreply) {
+    client.answered(request);
+    return;
+  }
+  if (request.is_partly_delivered) {
+    client.reset();
+    client.answered(request);
+    return;
+  }
+  client.drop_reply(request);
+  request.is_sent = kind == LossKind::broken || kind == LossKind::silent;
+  // A connection may have ended for reasons of its own: whatever repeats nothing is tried once
+  // more.
+  const bool may_retry = kind == LossKind::broken && is_plain_get(request.verb) &&
+                         request.redo_count == 0 && !has_later_in_slot(request);
+  if (may_retry) {
+    redo(request);
+  } else if (is_retrieval(request.verb) || is_storage(request.verb)) {
+    fail(request, answers::unreachable);
+  } else {
+    judge_outcome(request);
+  }
+}
+
+void Dispatcher::finish_line(Request& request, std::string_view line) {
+  count_line(thread_.counters(), request.verb, line);
+  request.client->reply(request, line);
+  request.client->reply(request, "\r\n");
+  request.client->answered(request);
+}
+
+void Dispatcher::finish_value(Request& request) {
+  ThreadCounters& counters = thread_.counters();
+  counters.get_hits.add();
+  counters.backends[request.ticket.backend()].hits.add();
+  if (is_get_and_touch(request.verb)) counters.touch_hits.add();
+  if (request.ends_reply) request.client->reply(request, "END\r\n");
+  request.client->answered(request);
+}
+
+// The answer that leaves clients usable: a get misses, a store was not done; a delete is never
+// called done, so it is an error.
+void Dispatcher::fail(Request& request, std::string_view why) {
+  if (is_retrieval(request.verb)) {
+    thread_.counters().get_misses.add();
+    if (request.ends_reply) request.client->reply(request, "END\r\n");
+  } else {
+    request.client->reply(request, is_storage(request.verb) ? answers::not_stored : why);
+  }
+  request.client->answered(request);
+}
+
+}  // namespace ringfence::agent::port

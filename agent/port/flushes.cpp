@@ -1,0 +1,58 @@
+#include "agent/port/flushes.hpp"
+
+#include <atomic>
+
+#include "agent/port/client.hpp"
+#include "agent/port/io_thread.hpp"
+
+namespace ringfence::agent::port {
+namespace {
+
+// Ids of all ports of the process, apart from the small ones that others may count from 1.
+// Relaxed: only uniqueness matters.
+std::atomic<std::uint64_t> next_id{std::uint64_t{1} << 62};
+
+}  // namespace
+
+void Flushes::begin(Request& request) {
+  thread_.counters().cmd_flush.add();
+  const std::uint64_t id = next_id.fetch_add(1, std::memory_order_relaxed);
+  request.client->is_flushing = true;
+  waiting_.push_back({id, thread_.now_ms() + flush_wait_ms, &request});
+  thread_.need_tick();
+  thread_.shared().events.on_flush_all(core::RequestId{id}, thread_.settings().pool);
+}
+
+void Flushes::finish(std::size_t position, const std::string& line) {
+  Request& request = *waiting_[position].request;
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(position));
+  request.client->is_flushing = false;
+  request.client->reply(request, line);
+  request.client->answered(request);
+}
+
+void Flushes::answer(std::uint64_t id, bool is_ok, const std::string& text) {
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    if (waiting_[i].id != id) continue;
+    finish(i, is_ok ? "OK\r\n" : "SERVER_ERROR " + text + "\r\n");
+    return;
+  }
+}
+
+void Flushes::forget(Client& client) {
+  for (std::size_t i = waiting_.size(); i > 0; --i) {
+    if (waiting_[i - 1].request->client == &client) finish(i - 1, {});
+  }
+}
+
+bool Flushes::tick(std::uint64_t now_ms) {
+  for (std::size_t i = waiting_.size(); i > 0; --i) {
+    if (waiting_[i - 1].until_ms <= now_ms) {
+      finish(i - 1,
+             "SERVER_ERROR flush_all was not confirmed in time; it may still take effect\r\n");
+    }
+  }
+  return !waiting_.empty();
+}
+
+}  // namespace ringfence::agent::port

@@ -1,0 +1,59 @@
+// Every bound of the port, in one place: unit, value, why. README ("The local port") adds them up.
+// Constants only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ringfence::agent::port {
+
+inline constexpr std::size_t kib = 1024;
+inline constexpr std::size_t mib = 1024 * kib;
+
+// Bytes one recv may bring: what a kernel socket buffer gives in one call on loopback.
+inline constexpr std::size_t scratch_bytes = 64 * kib;
+// From this size on a received piece is shared instead of copied; a shared piece pins one scratch
+// buffer, so at most 4 bytes are held for each byte that is needed.
+inline constexpr std::size_t share_bytes_min = 16 * kib;
+
+// A value up to this size is held whole and goes over the shared link; a larger one is streamed
+// over a connection of its own, so that it never delays other clients' requests.
+inline constexpr std::size_t held_value_bytes_max = 64 * kib;
+// What one client may always hold in unanswered input; more draws on the thread's budget.
+inline constexpr std::size_t client_input_bytes_free = 16 * kib;
+inline constexpr std::size_t client_input_bytes_max = 256 * kib;
+inline constexpr std::size_t input_budget_bytes = 64 * mib;  // of one I/O thread
+
+// A client with more unsent reply bytes is not read from and its further keys are not asked for.
+inline constexpr std::size_t client_unsent_bytes_pause = 256 * kib;
+// A client that holds more makes its backend link wait; without progress it is closed.
+inline constexpr std::size_t client_buffer_bytes_max = 32 * mib;
+// The same bound once all clients of the thread together hold more than the budget.
+inline constexpr std::size_t client_buffer_bytes_tight = 64 * kib;
+inline constexpr std::size_t output_budget_bytes = 256 * mib;  // of one I/O thread
+inline constexpr std::uint64_t slow_client_ms = 100;
+
+// Keys one client may have outstanding: 2 MiB of replies at the size of its largest recent value.
+inline constexpr std::uint32_t window_start = 128;
+inline constexpr std::uint32_t window_max = 512;
+inline constexpr std::size_t window_bytes = 2 * mib;
+
+// Keys merged into one command: a larger group only delays the group's first answer.
+inline constexpr std::uint32_t group_keys_max = 250;
+inline constexpr std::size_t group_bytes_max = 8 * kib;
+// memcached reads lines over 2,048 bytes only when they begin with "get " or "gets ".
+inline constexpr std::size_t group_bytes_max_gat = 1900;
+
+inline constexpr std::uint64_t tick_ms = 10;  // the granularity of every deadline of the port
+inline constexpr std::uint64_t backoff_ms_min = 10;
+inline constexpr std::uint64_t backoff_ms_max = 1000;
+inline constexpr std::uint64_t accept_pause_ms = 100;  // after the process ran out of files
+inline constexpr std::uint64_t flush_wait_ms = 30'000;
+
+inline constexpr std::uint32_t upload_count_max = 64;      // at once, of one I/O thread
+inline constexpr std::uint32_t idle_upload_count_max = 4;  // connections kept for each backend
+inline constexpr std::uint64_t upload_idle_ms = 10'000;
+
+inline constexpr std::uint8_t redo_count_max = 3;
+
+}  // namespace ringfence::agent::port

@@ -1,0 +1,136 @@
+// One key of a client's command, or a command without a key: the unit that is routed, sent,
+// answered and counted. A retrieval of many keys is many requests, the last of which ends the
+// reply.
+//
+// Life: made by the client's protocol -> (parked) -> on a link -> answered -> released by its
+// client, in the client's order. A client whose connection ended stays in memory until all its
+// requests came back: a reply on a shared link must still be read past.
+// One I/O thread; plain data and intrusive lists.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "agent/port/byte_queue.hpp"
+#include "agent/port/chunk.hpp"
+#include "shim/text/request.hpp"
+#include "shim/ticket.hpp"
+
+namespace ringfence::agent::port {
+
+class Client;
+using shim::text::Verb;
+
+enum class Park : std::uint8_t {
+  none,
+  route,    // not sent: no lease, no view, or its slot is fenced
+  reply,    // answered by the backend while the lease had lapsed or the slot was fenced
+  outcome,  // sent or not, its backend is gone; what became of it shows with the next view
+};
+
+struct Request {
+  Client* client = nullptr;
+  Request* next_of_client = nullptr;   // in the order of the client's commands
+  Request* next_of_link = nullptr;     // in the order of the backend's replies
+  Request* previous_parked = nullptr;  // in the order of parking
+  Request* next_parked = nullptr;
+
+  ChunkRef bytes;  // holds the views below
+  std::string_view key;
+  std::string_view client_flags, exptime;
+  std::string_view number;  // cas: the unique; incr and decr: the delta
+  std::string_view value;   // with its CRLF
+  ByteQueue reply;          // what waits for the client's turn, or for the lease
+
+  shim::Ticket ticket;
+  std::uint64_t stream_begin = 0;     // where its command begins in the link's stream
+  std::uint64_t enqueued_ms = 0;      // when it was given to the link
+  std::uint64_t parked_until_ms = 0;  // set when parked first, for all its waiting
+  std::uint64_t order = 0;            // in the client's commands
+
+  Verb verb = Verb::get;
+  Park park = Park::none;
+  std::uint8_t redo_count = 0;
+  bool is_noreply = false;
+  bool is_upload = false;     // its value is streamed: not held, never redone
+  bool ends_reply = false;    // last key of a retrieval: END follows
+  bool ends_command = false;  // last key of the command on the link
+  bool is_routed = false;     // the ticket names its slot
+  bool is_sent = false;       // some of it may have reached a backend
+  bool is_answered = false;
+  bool is_partly_delivered = false;  // some of its value is on the way to the client
+};
+
+[[nodiscard]] constexpr bool is_retrieval(Verb verb) noexcept {
+  return verb <= Verb::gats;
+}
+[[nodiscard]] constexpr bool is_plain_get(Verb verb) noexcept {
+  return verb == Verb::get || verb == Verb::gets;
+}
+[[nodiscard]] constexpr bool is_get_and_touch(Verb verb) noexcept {
+  return verb == Verb::gat || verb == Verb::gats;
+}
+[[nodiscard]] constexpr bool is_storage(Verb verb) noexcept {
+  return verb >= Verb::set && verb <= Verb::cas;
+}
+[[nodiscard]] constexpr bool has_one_key(Verb verb) noexcept {
+  return verb >= Verb::set && verb <= Verb::delete_key;
+}
+[[nodiscard]] std::string_view name_of(Verb verb) noexcept;
+
+// First in, first out, through one of the two "next" members.
+template <Request* Request::*Next>
+class RequestFifo {
+ public:
+  [[nodiscard]] Request* head() const noexcept { return head_; }
+  [[nodiscard]] Request* tail() const noexcept { return tail_; }
+  [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr; }
+  void push(Request& request) noexcept {
+    request.*Next = nullptr;
+    (head_ == nullptr ? head_ : tail_->*Next) = &request;
+    tail_ = &request;
+  }
+  Request* pop() noexcept {
+    Request* first = head_;
+    head_ = first->*Next;
+    if (head_ == nullptr) tail_ = nullptr;
+    first->*Next = nullptr;
+    return first;
+  }
+
+ private:
+  Request* head_ = nullptr;
+  Request* tail_ = nullptr;
+};
+using ClientFifo = RequestFifo<&Request::next_of_client>;
+using LinkFifo = RequestFifo<&Request::next_of_link>;
+
+// The parked requests of a thread, in the order of parking. Removal from anywhere.
+class ParkedList {
+ public:
+  [[nodiscard]] Request* head() const noexcept { return head_; }
+  [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  void push(Request& request) noexcept;
+  void remove(Request& request) noexcept;
+
+ private:
+  std::size_t size_ = 0;
+  Request* head_ = nullptr;
+  Request* tail_ = nullptr;
+};
+
+// Spare requests, so that the data path does not allocate.
+class RequestPool {
+ public:
+  [[nodiscard]] Request* take();
+  void give_back(Request* request);
+
+ private:
+  std::vector<std::unique_ptr<Request>> spare_;
+};
+
+}  // namespace ringfence::agent::port

@@ -1,0 +1,182 @@
+#include "tests/live/support/port_host.hpp"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <stdexcept>
+
+#include "shim/route.hpp"
+#include "shm_layout/clock.hpp"
+
+namespace ringfence::live {
+namespace {
+
+using shm_layout::SlotState;
+using shm_layout::SlotWord;
+
+constexpr std::int64_t far_ns = 3600 * shm_layout::ns_per_second;
+
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return std::move(result).value();
+}
+
+}  // namespace
+
+PortHostSettings::PortHostSettings() {
+  port.pool = "default";
+  port.connect_timeout = agent::core::Duration{300 * shm_layout::ns_per_ms};
+  port.request_timeout = agent::core::Duration{500 * shm_layout::ns_per_ms};
+  port.change_wait = agent::core::Duration{500 * shm_layout::ns_per_ms};
+}
+
+PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
+  for (std::size_t i = 0; i < settings.backends; ++i) {
+    memcacheds_.emplace_back(settings.memcached_arguments);
+  }
+  incarnations_.resize(settings.backends, 1);
+  shm_layout::SegmentIdentity identity;
+  identity.cluster = "test";
+  identity.pool = "default";
+  writer_ = value_or_throw(shm_layout::SegmentWriter::open(dir_.file("segment"), identity));
+  writer_->store_agent(1, 1, static_cast<std::uint32_t>(getpid()));
+  writer_->store_pool(shm_layout::PoolWord{settings.has_tags, 0, 0, 's', 'a'});
+  publish([&] {
+    for (std::size_t i = 0; i < settings.backends; ++i) store_backend(i);
+    for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+      const auto owner = static_cast<std::uint16_t>(slot % settings.backends);
+      writer_->store_slot(slot, SlotWord{SlotState::served, owner, 1});
+    }
+  });
+  writer_->store_state(shm_layout::SegmentState::open);
+  writer_->store_deadline(shm_layout::boottime_ns() + far_ns);
+  if (settings.port.listen.empty()) settings.port.listen = {"127.0.0.1:0"};
+  port_ = value_or_throw(agent::port::Port::start(settings.port, writer_->reader(), *this));
+}
+
+PortHost::~PortHost() = default;
+
+void PortHost::publish(const std::function<void()>& change) {
+  writer_->begin_publish();
+  change();
+  ++epoch_;
+  writer_->end_publish(epoch_, epoch_);
+  if (port_ != nullptr) port_->view_changed();
+}
+
+void PortHost::store_backend(std::size_t index) {
+  const std::string& address = memcacheds_[index].address();
+  const std::size_t colon = address.rfind(':');
+  shm_layout::BackendInfo info{};
+  info.family = shm_layout::AddressFamily::inet4;
+  info.port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
+  info.weight = 1;
+  info.incarnation = incarnations_[index];
+  info.serving = 1;
+  info.slot_count = static_cast<std::uint32_t>(epoch_);
+  inet_pton(AF_INET, address.substr(0, colon).c_str(), info.ip);
+  std::memcpy(info.text, address.c_str(), address.size());
+  writer_->store_backend(static_cast<std::uint32_t>(index), info);
+}
+
+std::size_t PortHost::owner_of(const std::string& key) const {
+  return shim::route(writer_->reader(), key).backend();
+}
+
+std::string PortHost::key_on(std::size_t backend, const std::string& stem) const {
+  for (int i = 0;; ++i) {
+    std::string key = stem + std::to_string(i);
+    if (owner_of(key) == backend) return key;
+  }
+}
+
+void PortHost::fence_slots_of(std::size_t backend) {
+  for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+    if (writer_->slot(slot).backend() == backend) writer_->fence_slot(slot);
+  }
+}
+
+void PortHost::fence_all() {
+  for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) writer_->fence_slot(slot);
+}
+
+void PortHost::move_slots(std::size_t backend, std::size_t taker) {
+  publish([&] {
+    for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+      const SlotWord word = writer_->slot(slot);
+      if (word.backend() != backend) continue;
+      writer_->store_slot(slot, SlotWord{SlotState::served, static_cast<std::uint16_t>(taker),
+                                         word.generation() + 1});
+    }
+  });
+}
+
+void PortHost::unfence_all() {
+  publish([&] {
+    for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+      writer_->store_slot(slot, writer_->slot(slot).unfenced());
+    }
+  });
+}
+
+void PortHost::publish_unowned(std::size_t backend) {
+  publish([&] {
+    for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+      const SlotWord word = writer_->slot(slot);
+      if (word.backend() != backend) continue;
+      writer_->store_slot(slot, SlotWord{SlotState::unowned, 0, word.generation() + 1});
+    }
+  });
+}
+
+void PortHost::raise_generations() {
+  publish([&] {
+    for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+      const SlotWord word = writer_->slot(slot);
+      writer_->store_slot(slot, SlotWord{SlotState::served, word.backend(), word.generation() + 1});
+    }
+  });
+}
+
+void PortHost::renew_record(std::size_t backend) {
+  publish([&] {
+    ++incarnations_[backend];
+    store_backend(backend);
+  });
+}
+
+void PortHost::rewrite_record(std::size_t backend) {
+  publish([&] { store_backend(backend); });
+}
+
+void PortHost::end_lease() {
+  writer_->store_deadline(0);
+}
+
+void PortHost::renew_lease() {
+  writer_->store_deadline(shm_layout::boottime_ns() + far_ns);
+  port_->view_changed();
+}
+
+void PortHost::close_segment() {
+  writer_->store_state(shm_layout::SegmentState::closed);
+}
+
+std::vector<std::uint64_t> PortHost::flush_ids() const {
+  const std::lock_guard lock(mutex_);
+  return flush_ids_;
+}
+
+void PortHost::on_flush_all(agent::core::RequestId id, const std::string& /*pool*/) {
+  const std::lock_guard lock(mutex_);
+  flush_ids_.push_back(id.value);
+}
+
+void PortHost::on_backend_trouble(const std::string& /*pool*/, const std::string& /*address*/) {
+  // Relaxed: a count that tests wait for.
+  trouble_count_.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace ringfence::live
