@@ -1,0 +1,172 @@
+#include "agent/core/leader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ringfence::agent::core {
+namespace {
+
+// A commit that fails at once (a full disk) must not be retried in a busy loop.
+constexpr Duration commit_retry_pause = 100_ms;
+
+}  // namespace
+
+void Leader::on_leadership(bool is_leader) {
+  is_leader_ = is_leader;
+  is_acting_ = false;
+  quorum_at_.reset();
+  is_confirming_ = false;
+  leases_.clear();
+  acks_.clear();
+  commit_.reset();
+  open_flushes_.clear();
+  are_flushes_ordered_ = false;
+  open_flush_failure_.clear();
+  confirm_at_ = advance_at_ = far_future;
+  for (FlushAll& asked : flush_alls_) asked.is_in_change = false;
+  if (!is_leader) {
+    for (const FlushAll& asked : flush_alls_) {
+      desk_.emit(Answer{asked.id, false, "this agent lost the lead while it flushed: ask again"});
+    }
+    flush_alls_.clear();
+    return;
+  }
+  elected_at_ = barrier_from_ = desk_.now;  // read after the votes arrived
+  confirm();
+}
+
+void Leader::confirm() {
+  confirm_at_ = desk_.now + desk_.settings.lease / 4;
+  const bool is_waiting = is_confirming_ && desk_.now - confirmed_at_ < desk_.settings.lease;
+  if (is_waiting) return;
+  is_confirming_ = true;
+  confirmed_at_ = desk_.now;
+  desk_.emit(ConfirmQuorum{});
+}
+
+bool Leader::on_quorum(const QuorumConfirmed& quorum) {
+  is_confirming_ = false;
+  if (!is_leader_ || !quorum.is_ok || quorum.submitted_at < elected_at_) return false;
+  quorum_at_ = std::max(quorum_at_.value_or(quorum.submitted_at), quorum.submitted_at);
+  if (is_acting_) return false;
+  is_acting_ = true;
+  return true;
+}
+
+// Its own deadline may rest on a clock that stood still: only a new barrier counts.
+void Leader::on_clock_jumped() {
+  if (!is_leader_) return;
+  quorum_at_.reset();
+  elected_at_ = std::max(elected_at_, desk_.now);
+  is_confirming_ = false;
+  confirm();
+}
+
+void Leader::on_timer() {
+  // Within a sixteenth of a lease counts as due, so that an idle agent wakes once for all roles.
+  if (is_leader_ && confirm_at_ <= desk_.now + desk_.settings.lease / 16) confirm();
+}
+
+void Leader::on_lease_request(AgentId from, const LeaseRequest& request) {
+  if (!is_acting_) return;
+  LeaseReply reply{request.incarnation, request.epoch, request.fence,
+                   request.nonce,       Duration{},    desk_.applied};
+  const ViewPtr view = desk_.replica.view();
+  const OpenChange* open = desk_.replica.open();
+  const Duration lease = desk_.settings.lease;
+  const bool is_in_view = std::any_of(view->agents.begin(), view->agents.end(),
+                                      [from](const Agent& agent) { return agent.id == from; });
+  const bool has_fenced = open == nullptr || request.fence == open->index;
+  const bool has_quorum = quorum_at_.has_value() && desk_.now - *quorum_at_ <= lease / 2;
+  if (!has_quorum) confirm();
+  if (is_in_view && has_fenced && has_quorum && request.epoch == view->epoch) {
+    reply.length = std::min(lease, *quorum_at_ + lease - desk_.now);
+    leases_[from] = std::max(leases_[from], desk_.now + reply.length);
+  }
+  desk_.send(from, reply);
+}
+
+void Leader::on_fence_ack(AgentId from, const FenceAck& ack) {
+  const OpenChange* open = desk_.replica.open();
+  if (!is_acting_ || open == nullptr || ack.index != open->index) return;
+  if (ack.digest != open->next.digest) {
+    desk_.log(LogLevel::error,
+              fmt::format("G1: agent {:016x} computes another view for epoch {} (digest {:016x}, "
+                          "here {:016x}): the change is blocked until that agent is restarted",
+                          from.value, open->next.view->epoch.value, ack.digest, open->next.digest));
+    return;
+  }
+  acks_[from] = ack.index;
+}
+
+void Leader::commit_change(const Entry& entry) {
+  commit_ = desk_.next_id();
+  commit_bytes_ = encode(entry);
+  desk_.emit(Commit{*commit_, commit_bytes_});
+}
+
+void Leader::on_commit_finished(const CommitFinished& finished) {
+  if (const auto command = commands_.find(finished.id); command != commands_.end()) {
+    const std::string text = finished.is_ok ? command->second.text
+                                            : "not committed for certain (" + finished.why +
+                                                  "): see status, and ask again";
+    desk_.emit(Answer{command->second.asked, finished.is_ok, text});
+    commands_.erase(command);
+    return;
+  }
+  // A commit that succeeded stays in flight until its entry was applied (on_entry_applied).
+  if (!commit_.has_value() || *commit_ != finished.id || finished.is_ok) return;
+  commit_.reset();
+  // The outcome is unknown: look again after a barrier, which applies the entry if it is there.
+  desk_.log(LogLevel::warning, "a change was not committed for certain: " + finished.why);
+  barrier_from_ = desk_.now;
+  commit_from_ = desk_.now + commit_retry_pause;
+  is_confirming_ = false;
+  confirm();
+}
+
+void Leader::on_entry_applied(std::string_view bytes) {
+  if (commit_.has_value() && bytes.substr(0, commit_bytes_.size()) == commit_bytes_) {
+    commit_.reset();
+  }
+}
+
+void Leader::on_shutdown() {
+  is_stopping_ = true;
+  for (const FlushAll& asked : flush_alls_) {
+    desk_.emit(Answer{asked.id, false, "the agent is stopping: ask again once it is back"});
+  }
+  flush_alls_.clear();
+  for (const auto& [id, command] : commands_) {
+    desk_.emit(Answer{command.asked, false, "the agent is stopping: see status once it is back"});
+  }
+  commands_.clear();
+}
+
+void Leader::on_backend_command(RequestId id, BackendCommand command) {
+  if (!is_acting_ || is_stopping_) {
+    desk_.emit(Answer{id, false, "no quorum, or this agent does not lead: ask again"});
+    return;
+  }
+  const auto& pools = admissions_.configuration();
+  const bool is_known = std::any_of(pools.begin(), pools.end(), [&command](const WantedPool& pool) {
+    return pool.name == command.pool;
+  });
+  const bool is_sane = !command.address.empty() && command.address.size() <= address_bytes_max &&
+                       command.weight <= weight_max;
+  if (!is_known || !is_sane) {
+    desk_.emit(Answer{
+        id, false,
+        is_known ? fmt::format("address or weight out of bounds (weight at most {})", weight_max)
+                 : "no pool " + command.pool + " here"});
+    return;
+  }
+  const std::string text = fmt::format("{} {} pool {}", command.address,
+                                       command.is_add ? "is wanted in" : "leaves", command.pool);
+  const RequestId commit = desk_.next_id();
+  commands_[commit] = {id, text};
+  desk_.emit(Commit{commit, encode(Commands{{std::move(command)}})});
+}
+
+}  // namespace ringfence::agent::core

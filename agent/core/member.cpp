@@ -1,0 +1,116 @@
+#include "agent/core/member.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace ringfence::agent::core {
+
+void broken_invariant(const char* guarantee, Epoch epoch, const std::string& what) {
+  std::fprintf(stderr, "ringfence core: %s is broken at epoch %llu: %s\n", guarantee,
+               static_cast<unsigned long long>(epoch.value), what.c_str());
+  std::abort();
+}
+
+void Member::on_leader(AgentId leader) {
+  leader_ = leader;
+  ask_at_ = leader.value == 0 ? far_future : desk_.now;
+}
+
+void Member::on_proposal_applied() {
+  if (!is_caught_up_) return;
+  fence();
+}
+
+void Member::fence() {
+  const OpenChange& open = *desk_.replica.open();
+  for (const PoolSlots& moved : open.next.moved) desk_.emit(FenceSlots{moved.pool, moved.slots});
+  fence_ = open.index;
+  acknowledge();
+}
+
+// Idempotent: asked for again by each leader, and repeated with each question for a lease.
+void Member::acknowledge() {
+  const OpenChange* open = desk_.replica.open();
+  if (open == nullptr || fence_ != open->index || leader_.value == 0 || !may_vouch()) return;
+  desk_.send(leader_, FenceAck{desk_.settings.incarnation, open->index, open->next.digest});
+}
+
+void Member::on_view_activated() {
+  if (!is_caught_up_) return;
+  publish();
+  ask_for_lease();
+}
+
+void Member::publish() {
+  const ViewPtr view = desk_.replica.view();
+  if (view->epoch < desk_.settings.published_epoch) {
+    desk_.log(LogLevel::error,
+              fmt::format("the segment shows epoch {}, but the log reaches only {}: not published; "
+                          "was state_dir replaced by an older copy?",
+                          desk_.settings.published_epoch.value, view->epoch.value));
+    return;
+  }
+  if (view->epoch < published_) {
+    broken_invariant("G5", view->epoch, "an epoch would be published below an earlier one");
+  }
+  PublishView order{view, digest_of(*view), desk_.term, {}};
+  if (const OpenChange* open = desk_.replica.open(); open != nullptr) {
+    for (const PoolSlots& moved : open->next.moved) {
+      order.still_fenced.push_back(FenceSlots{moved.pool, moved.slots});
+    }
+  }
+  published_ = view->epoch;
+  desk_.emit(std::move(order));
+}
+
+// From now on the replica holds all that any leader had agreed before this life: publish it (the
+// same epoch as before a restart), with the fences of a change that is still open.
+void Member::catch_up() {
+  is_caught_up_ = true;
+  if (desk_.replica.open() != nullptr) fence();
+  if (desk_.replica.view()->epoch.value > 0) publish();
+  ask_for_lease();
+}
+
+void Member::ask_for_lease() {
+  if (leader_.value == 0) return;
+  ask_at_ = desk_.now + desk_.settings.lease / 4;
+  if (!may_vouch()) ask_at_ = std::min(ask_at_, desk_.settings.earlier_leases_end);
+  asked_at_ = desk_.now;
+  ++nonce_;
+  acknowledge();
+  desk_.send(leader_, LeaseRequest{desk_.settings.incarnation, published_, fence_, nonce_});
+}
+
+void Member::on_lease_reply(const LeaseReply& reply) {
+  if (reply.incarnation != desk_.settings.incarnation || reply.nonce != nonce_) return;
+  if (!is_caught_up_ && reply.applied <= desk_.applied) {
+    catch_up();
+    return;
+  }
+  const bool is_current = reply.epoch == published_ && reply.fence == fence_;
+  if (!is_current || reply.length.ns <= 0 || !may_vouch()) return;
+  const Duration length = std::min(reply.length, desk_.settings.lease);
+  const Instant until = asked_at_ + length - desk_.settings.lease_margin;
+  if (until <= lease_until_ || until <= desk_.now) return;
+  lease_until_ = until;
+  desk_.emit(SetDeadline{until});
+}
+
+// A guest that was paused may believe in a dead lease. What was asked before the jump is void too.
+void Member::on_clock_jumped() {
+  lease_until_ = Instant{};
+  desk_.emit(SetDeadline{Instant{}});
+  ++nonce_;
+  if (leader_.value != 0) ask_at_ = desk_.now;
+}
+
+void Member::on_timer() {
+  // Within a sixteenth of a lease counts as due, so that an idle agent wakes once for all roles.
+  if (ask_at_ <= desk_.now + desk_.settings.lease / 16) ask_for_lease();
+}
+
+}  // namespace ringfence::agent::core

@@ -1,0 +1,53 @@
+// The member's role: publishes views, sets fences before it acknowledges them, and holds the host's
+// lease. Owned by Node; one thread.
+//
+// Invariants
+//  1. FenceSlots is emitted before the acknowledgement, in the same step.
+//  2. An epoch is never published below one published before, in this life or the last.
+//  3. Nothing is published before this agent has caught up with a leader: until then the segment
+//     keeps the view and the fences of the earlier life.
+//  4. A deadline comes only from a grant that matches this life, the published epoch, the last
+//     fence and the last question.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/core/desk.hpp"
+
+namespace ringfence::agent::core {
+
+class Member {
+ public:
+  explicit Member(Desk& desk) : desk_(desk) {}
+
+  void on_proposal_applied();
+  void on_view_activated();
+  void on_lease_reply(const LeaseReply& reply);
+  void on_leader(AgentId leader);  // 0: none known
+  void on_clock_jumped();
+  void on_timer();
+  void ask_for_lease();
+
+  [[nodiscard]] Instant wake_at() const { return ask_at_; }
+  [[nodiscard]] Instant lease_until() const { return lease_until_; }
+  [[nodiscard]] AgentId leader() const { return leader_; }
+
+ private:
+  void catch_up();
+  void publish();
+  void fence();
+  void acknowledge();
+  [[nodiscard]] bool may_vouch() const { return desk_.now >= desk_.settings.earlier_leases_end; }
+
+  Desk& desk_;
+  AgentId leader_;
+  bool is_caught_up_ = false;
+  Epoch published_;  // in this life
+  LogIndex fence_;   // of the last proposal whose slots were fenced in this life
+  Instant lease_until_;
+  std::uint64_t nonce_ = 0;
+  Instant asked_at_;
+  Instant ask_at_ = far_future;
+};
+
+}  // namespace ringfence::agent::core

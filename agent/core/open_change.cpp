@@ -1,0 +1,195 @@
+// Leader: what happens to a change between its proposal and its activation.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/core/leader.hpp"
+
+namespace ringfence::agent::core {
+namespace {
+
+std::uint32_t microseconds(Instant from, Instant until) {
+  if (from == Instant{} || until < from) return 0;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>((until - from).ns / 1000, UINT32_MAX));
+}
+
+}  // namespace
+
+void Leader::advance() {
+  advance_at_ = far_future;
+  if (!is_acting_ || commit_.has_value()) return;
+  if (!quorum_at_.has_value() || *quorum_at_ < barrier_from_) return;
+  if (desk_.now < commit_from_) {
+    advance_at_ = commit_from_;
+    return;
+  }
+  if (const OpenChange* open = desk_.replica.open(); open != nullptr) {
+    advance_open(*open);
+  } else if (!is_stopping_) {
+    propose();
+  }
+}
+
+void Leader::on_proposal_applied() {
+  if (!is_acting_) return;
+  Timing& timing = timings_[desk_.replica.open()->next.view->epoch];
+  timing.applied = desk_.now;
+  timing.propose_us = microseconds(timing.committed, desk_.now);
+  while (timings_.size() > history_count_max) timings_.erase(timings_.begin());
+}
+
+void Leader::advance_open(const OpenChange& open) {
+  if (must_abandon(open)) {
+    activate(open, false);
+    return;
+  }
+  if (!is_fenced_everywhere(open)) return;
+  Timing& timing = timings_[open.next.view->epoch];
+  if (timing.acknowledged == Instant{}) {
+    timing.acknowledged = desk_.now;
+    timing.fence_us = microseconds(timing.applied, desk_.now);
+  }
+  if (!are_flushes_ordered_) order_open_flushes(open);
+  if (!open_flush_failure_.empty()) {
+    activate(open, false);
+  } else if (are_flushes_done()) {
+    activate(open, true);
+  }
+}
+
+// A change that admits somebody is abandoned when that backend had trouble since, and when it was
+// proposed before this leadership: what happened to the backend in between, nobody knows here. It
+// is flushed and proposed anew. All other changes are resumed where they stood.
+bool Leader::must_abandon(const OpenChange& open) const {
+  for (const Op& op : open.proposal.ops) {
+    const auto* admit = std::get_if<AdmitBackend>(&op);
+    if (admit == nullptr) continue;
+    const Candidate* candidate = admissions_.find(admit->pool, admit->address);
+    if (candidate == nullptr || candidate->phase != Phase::proposed) return true;
+  }
+  return false;
+}
+
+// Everyone acknowledged this proposal, or holds no lease: neither one that this leader granted nor
+// one of an earlier leader, whose last barrier's quorum met the one that elected this leader.
+bool Leader::is_fenced_everywhere(const OpenChange& open) {
+  if (open.next.moved_count == 0) return true;
+  Instant until;
+  for (const Agent& agent : desk_.replica.view()->agents) {
+    const auto ack = acks_.find(agent.id);
+    if (ack != acks_.end() && ack->second == open.index) continue;
+    const auto granted = leases_.find(agent.id);
+    const Instant own = granted == leases_.end() ? Instant{} : granted->second;
+    const Instant earlier = elected_at_ + desk_.settings.lease;
+    until = std::max({until, own, earlier});
+    if (agent.id == desk_.settings.id) until = far_future;  // its acknowledgement is on its way
+  }
+  if (until != Instant{}) until = until + desk_.settings.lease_margin;  // clocks drift
+  until = std::max(until, desk_.settings.earlier_leases_end);
+  if (desk_.now >= until) return true;
+  advance_at_ = until;
+  return false;
+}
+
+void Leader::order_open_flushes(const OpenChange& open) {
+  are_flushes_ordered_ = true;
+  for (const Op& op : open.proposal.ops) {
+    const auto* admit = std::get_if<AdmitBackend>(&op);
+    const auto* flush = std::get_if<FlushPool>(&op);
+    if (admit == nullptr && flush == nullptr) continue;
+    const std::string& name = admit != nullptr ? admit->pool : flush->pool;
+    const Pool* pool = open.next.view->find(name);
+    if (pool == nullptr || pool->options.has_tags) continue;
+    for (const Backend& backend : pool->backends) {
+      const bool is_meant = admit != nullptr ? backend.address == admit->address
+                                             : backend.status == BackendStatus::serving;
+      const Admissions::Key key{name, backend.address};
+      if (!is_meant || open_flushes_.count(key) > 0) continue;
+      open_flushes_[key].id = desk_.next_id();
+      desk_.emit(FlushBackend{open_flushes_[key].id, name, backend.address});
+    }
+  }
+}
+
+bool Leader::are_flushes_done() const {
+  return std::all_of(open_flushes_.begin(), open_flushes_.end(),
+                     [](const auto& flush) { return flush.second.state == FlushState::verified; });
+}
+
+void Leader::on_flush_finished(const FlushFinished& finished) {
+  const auto found = open_flushes_.find({finished.pool, finished.address});
+  if (found == open_flushes_.end() || found->second.id != finished.id) {
+    const bool is_verified = finished.outcome == FlushOutcome::verified;
+    desk_.log(
+        is_verified ? LogLevel::debug : LogLevel::warning,
+        fmt::format("pool {}: backend {}: a flush that no change waits for {}{}", finished.pool,
+                    finished.address, is_verified ? "is done" : "failed: ", finished.why));
+    return;
+  }
+  const bool is_admitted = admissions_.on_change_flush_finished(finished);
+  if (is_admitted) {
+    found->second.state = FlushState::verified;
+  } else {
+    open_flush_failure_ = fmt::format("{} was not flushed: {}", finished.address, finished.why);
+  }
+}
+
+void Leader::activate(const OpenChange& open, bool is_moved) {
+  commit_change(Activation{open.index, desk_.replica.view()->epoch, is_moved});
+}
+
+void Leader::on_change_closed(const Proposal& closed, bool is_moved) {
+  if (const auto found = timings_.find(desk_.replica.view()->epoch); found != timings_.end()) {
+    found->second.activate_us = microseconds(found->second.acknowledged, desk_.now);
+  }
+  for (const Op& op : closed.ops) {
+    const auto* admit = std::get_if<AdmitBackend>(&op);
+    if (admit != nullptr && !is_moved) admissions_.put_back({admit->pool, admit->address});
+  }
+  answer_flushes(is_moved);
+  acks_.clear();
+  open_flushes_.clear();
+  are_flushes_ordered_ = false;
+  open_flush_failure_.clear();
+}
+
+// The generations were raised everywhere: what was stored before is out of reach. In a pool with
+// tags the real flushes follow, for the memory only.
+void Leader::answer_flushes(bool is_moved) {
+  std::vector<FlushAll> waiting;
+  for (FlushAll& asked : flush_alls_) {
+    if (!asked.is_in_change) {
+      waiting.push_back(asked);
+    } else if (is_moved) {
+      desk_.emit(Answer{asked.id, true, "flushed"});
+      flush_for_memory(asked.pool);
+    } else if (!open_flush_failure_.empty()) {
+      desk_.emit(Answer{asked.id, false, open_flush_failure_});
+    } else {
+      asked.is_in_change = false;
+      waiting.push_back(asked);
+    }
+  }
+  flush_alls_ = std::move(waiting);
+}
+
+void Leader::flush_for_memory(const std::string& name) {
+  const Pool* pool = desk_.replica.view()->find(name);
+  if (pool == nullptr || !pool->options.has_tags) return;
+  for (const Backend& backend : pool->backends) {
+    if (backend.status != BackendStatus::serving) continue;
+    desk_.emit(FlushBackend{desk_.next_id(), name, backend.address});
+  }
+}
+
+void Leader::fill_timings(std::vector<ChangeRecord>& history) const {
+  for (ChangeRecord& record : history) {
+    const auto found = timings_.find(record.epoch);
+    if (found == timings_.end()) continue;
+    record.propose_us = found->second.propose_us;
+    record.fence_us = found->second.fence_us;
+    record.activate_us = found->second.activate_us;
+  }
+}
+
+}  // namespace ringfence::agent::core
