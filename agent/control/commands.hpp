@@ -37,7 +37,7 @@ struct PoolFacts {
 // What the commands ask of the daemon.
 class CommandSource {
  public:
-  using Done = std::function<void(bool is_ok, std::string text)>;
+  using Finished = std::function<void(bool is_ok, std::string text)>;
   virtual ~CommandSource() = default;
   [[nodiscard]] virtual AgentFacts agent_facts() const = 0;
   [[nodiscard]] virtual core::NodeReport report() const = 0;
@@ -50,9 +50,9 @@ class CommandSource {
   [[nodiscard]] virtual core::Instant now() const = 0;
   [[nodiscard]] virtual std::int64_t unix_ms() const = 0;
   virtual void add_backend(const std::string& pool, const core::WantedBackend& backend,
-                           const std::string& who, Done done) = 0;
+                           const std::string& who, Finished done) = 0;
   virtual void remove_backend(const std::string& pool, const std::string& address,
-                              const std::string& who, Done done) = 0;
+                              const std::string& who, Finished done) = 0;
 };
 
 // Answers one request line.

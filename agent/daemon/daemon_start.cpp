@@ -1,0 +1,233 @@
+// Opens everything, in the order in which one thing needs another, or says what failed and what to
+// do about it.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include "agent/backends/claim.hpp"
+#include "agent/daemon/daemon.hpp"
+#include "agent/daemon/log.hpp"
+#include "agent/daemon/service_manager.hpp"
+#include "agent/daemon/version.hpp"
+#include "agent/engine/raft_engine.hpp"
+
+namespace ringfence::agent::daemon {
+namespace {
+
+Error with_hint(Error error, const char* flag) {
+  const bool is_forbidden =
+      error.os_errno == EACCES || error.os_errno == EPERM || error.os_errno == EROFS;
+  if (is_forbidden) {
+    error.message += fmt::format(
+        ": this user may not write there; run as root, or name another place with {}", flag);
+  }
+  return error;
+}
+
+std::string name_of_agent(const config::Config& config) {
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0') return "localhost";
+  return config.instance.empty() ? host : std::string(host) + "-" + config.instance;
+}
+
+// Each client and each backend of the port is a descriptor.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    log_line(LogLevel::warning, os_error("raise the limit of open files").message);
+  }
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Config config, Overrides overrides)
+    : config_(std::move(config)),
+      overrides_(std::move(overrides)),
+      agent_name_(name_of_agent(config_)),
+      started_(now()) {
+  uv_loop_init(&loop_);
+  inbox_ = std::make_unique<Inbox>(&loop_);
+  clock_guard_ = std::make_unique<ClockGuard>(config_.lease.length);
+  uv_timer_init(&loop_, &core_timer_);
+  uv_timer_init(&loop_, &watchdog_timer_);
+  core_timer_.data = watchdog_timer_.data = this;
+  for (uv_signal_t& handle : signals_) {
+    uv_signal_init(&loop_, &handle);
+    handle.data = this;
+  }
+}
+
+Daemon::~Daemon() {
+  // Also after a start that failed half way: whatever was opened is closed and runs out.
+  close_everything();
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  uv_loop_close(&loop_);
+}
+
+Result<Ending> Daemon::run() {
+  if (Status started = start(); !started) return started.error();
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  return ending_.value_or(Ending::asked);
+}
+
+Status Daemon::start() {
+  signal(SIGPIPE, SIG_IGN);  // a broken connection is an error of its own write
+  raise_descriptor_limit();
+  if (Status status = open_state(); !status) return status;
+  if (Status status = open_pools(); !status) return status;
+  make_node();
+  start_watcher();
+  if (Status status = open_control(); !status) return status;
+  if (Status status = start_engine(); !status) return status;
+  start_signals();
+  start_watchdog();
+  config_watch_ = std::make_unique<ConfigWatch>(&loop_, config_.path, [this] { reload(false); });
+  if (!config_watch_->trouble().empty()) {
+    log_line(LogLevel::warning, config_watch_->trouble() + ": a changed file needs SIGHUP");
+  }
+  return Done{};
+}
+
+Status Daemon::open_state() {
+  Result<engine::StateDir> state = engine::StateDir::open(config_.state_dir, opened_);
+  if (!state) return with_hint(state.error(), "--state-dir");
+  state_.emplace(std::move(state).value());
+  marker_ = opened_.marker;
+  const std::string who =
+      fmt::format("ringfenced {} (pid {}): cluster {}, id {}, agent {}", version, getpid(),
+                  config_.cluster, backends::to_hex(marker_.cluster_id), agent_name_);
+  switch (opened_.found) {
+    case engine::StateFound::none:
+      log_line(LogLevel::info, who + ": first start in " + config_.state_dir);
+      break;
+    case engine::StateFound::continued:
+      log_line(LogLevel::info, fmt::format("{}: continues epoch {} of {}", who,
+                                           marker_.epoch_max.value, config_.state_dir));
+      break;
+    case engine::StateFound::lost:
+      log_line(LogLevel::error,
+               fmt::format("{}: state lost: {}; a new cluster id was made and every "
+                           "backend is flushed",
+                           who, opened_.why));
+      break;
+  }
+  return Done{};
+}
+
+Status Daemon::open_pools() {
+  for (const config::PoolConfig& pool : config_.pools) {
+    auto host = PoolHost::open(config_, pool, marker_.cluster_id, *this);
+    if (!host) return with_hint(host.error(), "--segment-dir");
+    host.value()->store_agent(marker_.incarnation, marker_.term_max);
+    pools_.emplace(pool.name, std::move(host).value());
+  }
+  return Done{};
+}
+
+// Readers of an earlier life keep what they know for a lease at most. Who took over its segment
+// has its fences, a retired one has no lease, and a first start has no earlier life.
+core::Instant Daemon::earlier_leases_end() const {
+  for (const auto& [name, host] : pools_) {
+    const shm_layout::SegmentWriter& writer = host->writer();
+    const bool is_first = writer.opened_as() == shm_layout::OpenedAs::created &&
+                          opened_.found == engine::StateFound::none;
+    const bool is_continued = writer.opened_as() == shm_layout::OpenedAs::taken_over;
+    if (!is_first && !is_continued && !writer.is_old_retired()) return now() + config_.lease.length;
+  }
+  return core::Instant{};
+}
+
+void Daemon::make_node() {
+  core::NodeSettings settings;
+  settings.cluster_id = marker_.cluster_id;
+  settings.id = marker_.agent_id;
+  settings.name = agent_name_;
+  settings.incarnation = marker_.incarnation;
+  settings.lease = config_.lease.length;
+  settings.lease_margin = config_.lease.margin;
+  settings.earlier_leases_end = earlier_leases_end();
+  for (const auto& [name, host] : pools_) {
+    if (host->writer().opened_as() != shm_layout::OpenedAs::taken_over) continue;
+    // Acquire; pairs with the release in SegmentWriter::end_publish of the earlier life.
+    const core::Epoch epoch{host->writer().segment().control.epoch.load(std::memory_order_acquire)};
+    settings.published_epoch = std::max(settings.published_epoch, epoch);
+  }
+  node_ = std::make_unique<core::Node>(settings);
+}
+
+void Daemon::start_watcher() {
+  watcher_ = std::make_unique<backends::Watcher>(
+      &loop_, backends::Claimant{marker_.cluster_id, config_.cluster, agent_name_},
+      [this](const core::Event& event) { feed(event); });
+  configure_watcher();
+}
+
+Status Daemon::open_control() {
+  const std::filesystem::path directory =
+      std::filesystem::path(config_.control.listen).parent_path();
+  std::error_code failure;
+  if (!directory.empty()) std::filesystem::create_directories(directory, failure);
+  if (failure) {
+    return with_hint(os_error("create " + directory.string(), failure.value()), "--control");
+  }
+  auto server =
+      control::ControlServer::start(&loop_, config_.control.listen,
+                                    [this](const control::Peer& peer, const std::string& request,
+                                           const control::ControlServer::Reply& reply) {
+                                      control::handle_command(*this, peer, request, reply);
+                                    });
+  if (!server) return server.error();
+  control_ = std::move(server).value();
+  return Done{};
+}
+
+Status Daemon::start_engine() {
+  link_ = std::make_unique<EngineLink>(
+      *inbox_, [this](const core::Event& event) { feed(event); },
+      [this](const Error& error) {
+        log_line(LogLevel::error, error.message + ": the agent cannot go on");
+        stop(Ending::failed);
+      });
+  engine::RaftSettings settings;
+  settings.dir = opened_.engine_dir;
+  settings.id = marker_.agent_id;
+  settings.term_min = marker_.term_max;
+  engine::RaftFault fault = engine::RaftFault::none;
+  auto engine = engine::RaftEngine::start(settings, *link_, *link_, &fault);
+  if (engine) {
+    engine_ = std::move(engine).value();
+    return Done{};
+  }
+  if (fault != engine::RaftFault::damaged) return engine.error();
+  lose_state(engine.error().message);
+  return Done{};
+}
+
+void Daemon::start_signals() {
+  constexpr int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+  for (std::size_t i = 0; i < std::size(numbers); ++i) {
+    uv_signal_start(
+        &signals_[i],
+        [](uv_signal_t* handle, int number) {
+          static_cast<Daemon*>(handle->data)->on_signal(number);
+        },
+        numbers[i]);
+  }
+}
+
+// Twice as often as systemd asks: one that comes late is no reason to kill the agent.
+void Daemon::start_watchdog() {
+  const std::uint64_t interval_ms = watchdog_interval_us() / 2000;
+  if (interval_ms == 0) return;
+  uv_timer_start(
+      &watchdog_timer_, [](uv_timer_t*) { notify_service_manager("WATCHDOG=1"); }, 0, interval_ms);
+}
+
+}  // namespace ringfence::agent::daemon
