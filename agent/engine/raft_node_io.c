@@ -34,6 +34,19 @@ static const char* mistake_in(const struct raft_node* node, raft_term term,
   return NULL;
 }
 
+static void drop_loaded(struct raft_snapshot* snapshot, struct raft_entry* entries, size_t count) {
+  /* Entries that were read together share one batch and stand side by side. */
+  for (size_t i = 0; i < count; i++) {
+    if (i == 0 || entries[i].batch != entries[i - 1].batch) raft_free(entries[i].batch);
+  }
+  raft_free(entries);
+  if (snapshot == NULL) return;
+  for (unsigned i = 0; i < snapshot->n_bufs; i++) raft_free(snapshot->bufs[i].base);
+  raft_free(snapshot->bufs);
+  raft_configuration_close(&snapshot->configuration);
+  raft_free(snapshot);
+}
+
 static int load(struct raft_io* io, raft_term* term, raft_id* voted_for,
                 struct raft_snapshot** snapshot, raft_index* start_index,
                 struct raft_entry** entries, size_t* count) {
@@ -42,8 +55,10 @@ static int load(struct raft_io* io, raft_term* term, raft_id* voted_for,
   if (rv != 0) return rv;
   const char* mistake = mistake_in(node, *term, *snapshot, *start_index, *entries, *count);
   if (mistake == NULL) return 0;
-  /* What was loaded is left behind: libraft's functions that free it are not exported, and the
-   * agent moves this log aside and loads no second one like it. */
+  drop_loaded(*snapshot, *entries, *count);
+  *snapshot = NULL;
+  *entries = NULL;
+  *count = 0;
   snprintf(io->errmsg, sizeof io->errmsg, "%s", mistake);
   return RAFT_CORRUPT;
 }

@@ -249,6 +249,15 @@ TEST_F(EngineDamage, TermOnDiskLowerThanTheMarkersThenDamaged) {
       << life.error;
 }
 
+TEST_F(EngineDamage, TermLowerBehindASnapshotThenDamaged) {
+  {
+    Life life(dir_.path(), term_);
+    ASSERT_TRUE(life.events.wait_leader());
+    for (std::uint64_t i = 0; i < 100; i++) ASSERT_TRUE(life.commit(i, "more").is_ok);
+  }
+  EXPECT_EQ(Life(dir_.path(), core::Term{term_.value + 1}).fault, RaftFault::damaged);
+}
+
 TEST_F(EngineDamage, MetadataGoneThenDamaged) {
   std::filesystem::remove(dir_.path() + "/metadata1");
   std::filesystem::remove(dir_.path() + "/metadata2");
