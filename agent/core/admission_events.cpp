@@ -94,6 +94,9 @@ void Admissions::on_told(const BackendTold& told) {
   }
   const bool is_news = candidate.is_answering || candidate.trouble.empty();
   candidate.is_answering = false;
+  // Its next life may have other options: an earlier refusal says nothing about it.
+  candidate.retry_pause = Duration{};
+  candidate.retry_at = desk_.now;
   if (is_serving) {
     lose(candidate, told.why);
   } else if (is_news) {

@@ -25,7 +25,7 @@ const Pool* View::find(std::string_view pool) const {
 
 std::uint64_t digest_of(const View& view) {
   ByteWriter out;
-  write_view(out, view);
+  write_view_summary(out, view);
   return XXH3_64bits(out.bytes().data(), out.bytes().size());
 }
 

@@ -76,8 +76,8 @@ struct View {
 };
 using ViewPtr = std::shared_ptr<const View>;
 
-// XXH3-64 over a canonical encoding of the whole view. Two agents that publish the same epoch
-// publish the same digest (G1).
+// XXH3-64 over a canonical encoding of the whole view (slots by their own XXH3-64). Two agents that
+// publish the same epoch publish the same digest (G1).
 [[nodiscard]] std::uint64_t digest_of(const View& view);
 
 }  // namespace ringfence::agent::core

@@ -5,6 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "agent/core/entry.hpp"
 #include "shm_layout/layout.hpp"
 
@@ -39,14 +42,17 @@ Backend read_backend(ByteReader& in) {
   return backend;
 }
 
-void write_pool(ByteWriter& out, const Pool& pool) {
+void write_pool_head(ByteWriter& out, const Pool& pool) {
   out.text(pool.name);
   write_options(out, pool.options);
   out.u64(pool.next_backend_incarnation);
   out.u16(pool.next_backend_index);
   out.u32(static_cast<std::uint32_t>(pool.backends.size()));
   for (const Backend& backend : pool.backends) write_backend(out, backend);
-  out.raw({reinterpret_cast<const char*>(pool.slots.data()), slots_bytes});
+}
+
+std::string_view bytes_of(const std::vector<SlotWord>& slots) {
+  return {reinterpret_cast<const char*>(slots.data()), slots.size() * sizeof(SlotWord)};
 }
 
 bool are_slots_sane(const Pool& pool) {
@@ -82,9 +88,7 @@ Pool read_pool(ByteReader& in) {
   return pool;
 }
 
-}  // namespace
-
-void write_view(ByteWriter& out, const View& view) {
+void write_view_head(ByteWriter& out, const View& view) {
   for (const std::uint8_t byte : view.cluster_id) out.u8(byte);
   out.u64(view.epoch.value);
   out.u32(static_cast<std::uint32_t>(view.agents.size()));
@@ -94,7 +98,25 @@ void write_view(ByteWriter& out, const View& view) {
     out.u64(agent.incarnation.value);
   }
   out.u32(static_cast<std::uint32_t>(view.pools.size()));
-  for (const Pool& pool : view.pools) write_pool(out, pool);
+}
+
+}  // namespace
+
+void write_view(ByteWriter& out, const View& view) {
+  write_view_head(out, view);
+  for (const Pool& pool : view.pools) {
+    write_pool_head(out, pool);
+    out.raw(bytes_of(pool.slots));
+  }
+}
+
+void write_view_summary(ByteWriter& out, const View& view) {
+  write_view_head(out, view);
+  for (const Pool& pool : view.pools) {
+    write_pool_head(out, pool);
+    const std::string_view slots = bytes_of(pool.slots);
+    out.u64(XXH3_64bits(slots.data(), slots.size()));
+  }
 }
 
 View read_view(ByteReader& in) {
