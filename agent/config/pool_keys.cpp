@@ -99,7 +99,7 @@ std::vector<Key> option_keys() {
 
 std::vector<Key> budget_keys() {
   return {
-      {Section::pool, "grace", ValueKind::duration, "\"0s\"", 0, 10 * 60 * s, "",
+      {Section::pool, "grace", ValueKind::duration, "\"0s\"", 0, 600 * s, "",
        "a lost backend's slots move at once; with a grace they miss while it may come back",
        [](const T& t, const V& v) -> Status {
          t.pool->timing.grace = {v.number};

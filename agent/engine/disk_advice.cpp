@@ -27,7 +27,7 @@ std::string disk_advice(const std::string& dir) {
         "state_dir",
         dir, ::geteuid());
   }
-  const unsigned long free_mib = disk.f_bavail * disk.f_frsize / (1024 * 1024);
+  const unsigned long free_mib = disk.f_bavail * disk.f_frsize / (1024UL * 1024);
   if (free_mib < disk_free_mib_min) {
     return fmt::format("{} has {} MiB free: make it at least {}, or name another state_dir", dir,
                        free_mib, disk_free_mib_min);

@@ -18,6 +18,7 @@ struct raft_node;
 
 enum { RAFT_NODE_TEXT_BYTES = 512 }; /* of every message that is filled in */
 
+/* NOLINTBEGIN(readability-identifier-naming): this door is C, and C's structs are lower case. */
 struct raft_node_settings {
   const char* dir;       /* exists; must outlive the call only */
   uint64_t id;           /* never 0 */
@@ -46,6 +47,8 @@ struct raft_node_callbacks {
   /* The last call for this node; its memory is gone afterwards. */
   void (*closed)(void* data);
 };
+
+/* NOLINTEND(readability-identifier-naming) */
 
 /* Reads the log, replays it through the callbacks and takes part. NULL: `why` says what was wrong,
  * and *is_damaged whether what is on disk is not a whole log (rather than not readable now). */
