@@ -33,7 +33,8 @@ inline constexpr std::uint32_t layout_oldest_reader = 1;
 // `ready` holds this once identity is whole; any other value means "being made".
 inline constexpr std::uint32_t ready_word = 0x59444152;  // "RADY" in memory
 
-inline constexpr std::size_t segment_bytes_max = 1024 * 1024;  // of any version; bounds a mapping
+inline constexpr std::size_t segment_bytes_max =
+    std::size_t{1024} * 1024;  // of any version; bounds a mapping
 inline constexpr std::uint32_t backend_count_max = 1024;
 inline constexpr std::uint32_t intercept_count_max = 16;
 inline constexpr std::size_t name_bytes = 64;      // cluster, instance, pool; NUL-terminated
