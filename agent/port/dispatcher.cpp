@@ -56,7 +56,7 @@ void Dispatcher::submit(Request& request) {
 bool Dispatcher::must_wait_behind(const Request& request) const noexcept {
   for (const Request* parked = parked_.head(); parked != nullptr; parked = parked->next_parked) {
     if (parked->park == Park::route && parked->client == request.client &&
-        parked->ticket.slot == request.ticket.slot) {
+        parked->order < request.order && parked->ticket.slot == request.ticket.slot) {
       return true;
     }
   }

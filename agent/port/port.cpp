@@ -153,12 +153,12 @@ void PortImpl::on_accepted(int fd) {
   IoThread& acceptor = *threads_.front();
   const std::uint32_t before = shared_.connection_count.load(std::memory_order_relaxed);
   if (before >= acceptor.settings().max_connections) {
+    acceptor.counters().rejected_connections.add();
     constexpr std::string_view full = "ERROR Too many open connections\r\n";
     if (::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
       // It goes without an explanation.
     }
     ::close(fd);
-    acceptor.counters().rejected_connections.add();
     return;
   }
   shared_.connection_count.fetch_add(1, std::memory_order_relaxed);
