@@ -14,6 +14,7 @@
 namespace shim = ringfence::shim;
 namespace shm_layout = ringfence::shm_layout;
 
+// NOLINTNEXTLINE(readability-identifier-naming): the C header names it
 struct ringfence_handle : shim::SegmentHandle {
   using SegmentHandle::SegmentHandle;
 };
@@ -89,7 +90,7 @@ ringfence_status ringfence_attach(const char* segment_path, ringfence_t** handle
   *handle = nullptr;
   try {
     auto made = std::make_unique<ringfence_handle>(segment_path_of(segment_path),
-                                            shm_layout::default_segment_directory);
+                                                   shm_layout::default_segment_directory);
     const ringfence_status status = status_of(made->refresh());
     const int attach_errno = errno;
     if (status == RINGFENCE_OK || status == RINGFENCE_NO_VIEW) *handle = made.release();

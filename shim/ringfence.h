@@ -14,6 +14,8 @@
 extern "C" {
 #endif
 
+/* NOLINTBEGIN(readability-identifier-naming): names as C libraries have them */
+
 typedef struct ringfence_handle ringfence_t;
 
 typedef enum ringfence_status {
@@ -96,6 +98,8 @@ uint64_t ringfence_epoch(const ringfence_t* handle);
 
 /* A static text for a status. Never NULL. */
 const char* ringfence_describe(ringfence_status status);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #ifdef __cplusplus
 }

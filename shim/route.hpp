@@ -13,7 +13,7 @@
 
 #include "shim/ticket.hpp"
 #include "shm_layout/clock.hpp"
-#include "shm_layout/key_hash.hpp"
+#include "shm_layout/key_hash_inline.hpp"
 #include "shm_layout/segment_reader.hpp"
 
 namespace ringfence::shim {
@@ -25,12 +25,12 @@ namespace ringfence::shim {
 // `segment` must be open. Cost: one coarse clock read, one XXH3, three loads on two cache lines.
 // The ticket names slot, word and pool whatever the status; only after `ok` may it be sent by (a
 // pool that serves gets without a lease decides by them itself).
-[[nodiscard]] inline Ticket route(const shm_layout::SegmentReader& segment,
-                                  std::string_view key) noexcept {
+[[nodiscard, gnu::always_inline]] inline Ticket route(const shm_layout::SegmentReader& segment,
+                                                      std::string_view key) noexcept {
   const shm_layout::Control& control = segment.control();
   Ticket ticket;
   ticket.pool_word = segment.pool();
-  ticket.slot = shm_layout::slot_of(key, ticket.pool_word);
+  ticket.slot = shm_layout::slot_of_inline(key, ticket.pool_word);
   // Acquire; pairs with the release in SegmentWriter::store_deadline. Before the slot word: above.
   const std::int64_t deadline_ns = control.deadline_coarse_ns.load(std::memory_order_acquire);
   ticket.slot_word = segment.slot(ticket.slot);

@@ -1,7 +1,6 @@
 #include "shm_layout/key_hash.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "shm_layout/key_hash_inline.hpp"
 
 namespace ringfence::shm_layout {
 
@@ -21,9 +20,7 @@ std::string_view hashed_part(std::string_view key, char open, char close) noexce
 }
 
 std::uint32_t slot_of(std::string_view key, PoolWord pool) noexcept {
-  const std::string_view part = hashed_part(key, pool.hash_tag_open(), pool.hash_tag_close());
-  const std::uint64_t hash = XXH3_64bits(part.data(), part.size());
-  return static_cast<std::uint32_t>(hash >> (64 - slot_count_log2));
+  return slot_of_inline(key, pool);
 }
 
 }  // namespace ringfence::shm_layout

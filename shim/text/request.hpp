@@ -70,7 +70,7 @@ struct ParseResult {
 inline constexpr std::size_t command_line_bytes_max = 2048;
 // Bytes of any line. memcached has no bound for a multi-key get; this one keeps memory bounded and
 // admits 4,000 keys of 250 bytes.
-inline constexpr std::size_t retrieval_line_bytes_max = 1024 * 1024;
+inline constexpr std::size_t retrieval_line_bytes_max = std::size_t{1024} * 1024;
 
 // Reads one command line from the front of `bytes`. Error lines are memcached 1.6.18's own.
 // `request` is meaningful after ParseStatus::request alone. Keys hold 1 to 250 bytes, any but

@@ -14,7 +14,6 @@
 namespace ringfence {
 namespace {
 
-using shim::testing::long_lease_ns;
 using shim::testing::RoutedSegment;
 using shm_layout::boottime_ns;
 using shm_layout::SegmentState;
