@@ -23,7 +23,7 @@ namespace ringfence::agent::core {
 // The version of assign() and of the ops' meaning that a proposal was computed with.
 inline constexpr std::uint16_t assign_version_newest = 1;
 
-inline constexpr std::size_t entry_bytes_max = 1024 * 1024;  // the engine's limit
+inline constexpr std::size_t entry_bytes_max = std::size_t{1024} * 1024;  // the engine's limit
 inline constexpr std::uint32_t op_count_max = 4096;          // of one proposal; stays under 1 MiB
 inline constexpr std::uint32_t pool_count_max = 64;          // 32 MiB of slots
 inline constexpr std::uint32_t agent_count_max = 16384;      // beyond the goal of thousands
