@@ -122,6 +122,14 @@ int report_unreachable(const Error& error) {
   return exit_unreachable;
 }
 
+std::string reason_of(const Options& options, const Json& reply) {
+  const std::string error = text_of(reply, "error");
+  const bool is_unknown = error.find("unknown command") != std::string::npos;
+  return options.command == "backend_drain" && is_unknown
+             ? "this agent's version cannot drain; `backend remove` takes the instance out at once"
+             : error;
+}
+
 int ask_once(const Options& options) {
   Result<ControlClient> client = ControlClient::connect(options.control);
   if (!client) {
@@ -143,7 +151,8 @@ int ask_once(const Options& options) {
     fmt::print("{}", text_for_people(options, reply));
   }
   if (!is_ok) {
-    fmt::print(stderr, "ringfencectl: {} refused: {}\n", options.command, text_of(reply, "error"));
+    fmt::print(stderr, "ringfencectl: {} refused: {}\n", options.command,
+               reason_of(options, reply));
     return exit_no;
   }
   const bool do_differ = options.command == "agree" && !flag_of(reply, "agrees");
