@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "shm_layout/layout.hpp"
+
 namespace ringfence::live {
 namespace {
 
@@ -139,10 +141,16 @@ void Agent::wait_serving(std::size_t count) {
     }
     const json status = ask("status");
     std::size_t serving = 0;
+    std::int64_t slots = 0;
     for (const json& backend : backends_in(status)) {
-      serving += backend.value("state", "") == "serving" && backend.value("slots", 0) > 0 ? 1 : 0;
+      const bool is_one = backend.value("state", "") == "serving" && backend.value("slots", 0) > 0;
+      serving += is_one ? 1 : 0;
+      slots += is_one ? backend.value("slots", 0) : 0;
     }
-    return status.value("ok", false) && serving == count && !status.value("is_changing", false);
+    // A backend that is lost keeps its slots until the change is activated.
+    const bool are_whole = slots > 0 && slots % shm_layout::slot_count == 0;
+    return status.value("ok", false) && serving == count && are_whole &&
+           !status.value("is_changing", false);
   };
   if (!wait_until(is_serving, patience, Milliseconds{10})) {
     throw std::runtime_error(std::to_string(count) + " backends should serve; status: " +

@@ -1,0 +1,183 @@
+// G2, no stale hit, as the story in which it was first missed: an instance goes, another takes
+// over, the first returns, goes again. Told for many keys at once, on real memcacheds, with the
+// ways a host can vanish: killed, stopped and resumed, or a client that stood still in between.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tests/live/support/fleet.hpp"
+
+namespace ringfence::live {
+namespace {
+
+constexpr std::size_t key_count = 40;
+constexpr int status_ok = 0;       // RINGFENCE_OK
+constexpr int status_changed = 5;  // RINGFENCE_CHANGED
+
+enum class Vanish { killed, stopped };
+
+void vanish(Memcached& memcached, Vanish how) {
+  how == Vanish::killed ? memcached.kill() : memcached.stop();
+}
+
+void come_back(Memcached& memcached, Vanish how) {
+  how == Vanish::killed ? memcached.restart() : memcached.resume();
+}
+
+// Two memcacheds, so that each is the other's taker.
+class Story {
+ public:
+  Story(Vanish how, bool has_tags)
+      : how_(how), memcacheds_(start_memcacheds(2)), agent_([&] {
+          AgentSettings settings = impatient(memcacheds_);
+          settings.has_tags = has_tags;
+          return settings;
+        }()) {
+    agent_.wait_ready();
+    first_ = memcacheds_[0].address();
+    go_away();  // which slots a backend gets when it joins depends on who serves: from now on it is
+    return_flushed();  // always the same one other, so the slots that it has now come back to it
+    keys_ = keys_owned_by(agent_, first_, key_count);
+  }
+
+  // Returns how many gets at the end answered the value that was overwritten.
+  std::size_t tell() {
+    TextClient client = agent_.client();
+    for (const std::string& key : keys_) {
+      set_until_stored(client, key, "1");
+    }
+    go_away();
+    for (const std::string& key : keys_) {
+      set_until_stored(client, key, "2");
+    }
+    return_flushed();
+    expect_first_value_is_gone(client);
+    for (const std::string& key : keys_) {
+      set_until_stored(client, key, "3");
+    }
+    go_away();
+    return static_cast<std::size_t>(
+        std::count_if(keys_.begin(), keys_.end(),
+                      [&](const std::string& key) { return client.get(key) == "2"; }));
+  }
+
+ private:
+  void go_away() {
+    vanish(at_address(memcacheds_, first_), how_);
+    agent_.wait_serving(1);
+  }
+
+  void return_flushed() {
+    come_back(at_address(memcacheds_, first_), how_);
+    agent_.wait_serving(2);
+  }
+
+  // A key that went home is a miss; one that stayed with its taker is still what was set last.
+  void expect_first_value_is_gone(TextClient& client) {
+    std::size_t home_count = 0;
+    for (const std::string& key : keys_) {
+      const bool is_home = agent_.owner_of(key) == first_;
+      home_count += is_home ? 1 : 0;
+      const std::optional<std::string> value = client.get(key);
+      EXPECT_TRUE(is_home ? !value : value == "2")
+          << key << " at " << agent_.owner_of(key) << " is " << value.value_or("a miss");
+    }
+    EXPECT_GT(home_count, 0U) << "the story needs keys that return to their first owner";
+  }
+
+  Vanish how_;
+  std::vector<Memcached> memcacheds_;
+  Agent agent_;
+  std::string first_;
+  std::vector<std::string> keys_;
+};
+
+TEST(G2_Story, OwnerKilledAndBackAndKilledAgainThenNoOverwrittenValueIsRead) {
+  EXPECT_EQ((Story{Vanish::killed, true}.tell()), 0U);
+}
+
+TEST(G2_Story, OwnerStoppedAndResumedAndStoppedAgainThenNoOverwrittenValueIsRead) {
+  EXPECT_EQ((Story{Vanish::stopped, true}.tell()), 0U);
+}
+
+// What README says is lost with tags = false: the taker still holds what it took over. It also
+// shows that the story can see a stale hit.
+TEST(G2_Story, TagsOffThenTheTakersOldValueComesBack) {
+  EXPECT_GT((Story{Vanish::killed, false}.tell()), 0U);
+}
+
+class PausedWriter {
+ public:
+  PausedWriter(const Agent& agent, const std::string& key, const std::string& value)
+      : output_(dir_.file("output")),
+        child_({program("paused_writer"), agent.segment(), key, value}, output_) {
+    if (!wait_until([this] { return is_stopped(child_.pid()); })) {
+      throw std::runtime_error("the writer did not stop after its route: " + read_file(output_));
+    }
+  }
+
+  // Lets it write; returns what the memcached answered and what ringfence_validate() said.
+  std::string resume() {
+    child_.signal(SIGCONT);
+    (void)child_.wait();
+    return read_file(output_);
+  }
+
+ private:
+  TempDir dir_;
+  std::string output_;
+  Child child_;
+};
+
+std::string stored_and(int verdict) {
+  return "STORED " + std::to_string(verdict) + "\n";
+}
+
+TEST(G2_PausedWriter, NothingChangedMeanwhileThenItsWriteIsReadAndItsReplyHolds) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_ready();
+  PausedWriter writer{agent, "k", "late"};
+
+  EXPECT_EQ(writer.resume(), stored_and(status_ok));
+
+  EXPECT_EQ(agent.client().get("k"), "late");
+}
+
+TEST(G2_PausedWriter, OwnerLostAndAdmittedMeanwhileThenItsLateWriteIsNeverRead) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_ready();
+  const std::string owner = agent.owner_of("k");
+  TextClient client = agent.client();
+  PausedWriter writer{agent, "k", "late"};
+
+  at_address(memcacheds, owner).stop();
+  agent.wait_serving(1);
+  set_until_stored(client, "k", "new");
+  at_address(memcacheds, owner).resume();
+  agent.wait_serving(2);
+  EXPECT_EQ(writer.resume(), stored_and(status_changed));
+
+  EXPECT_NE(client.get("k"), "late");
+  set_until_stored(client, "k", "newer");
+  EXPECT_EQ(client.get("k"), "newer");
+}
+
+TEST(G2_PausedWriter, EverythingFlushedMeanwhileThenItsLateWriteIsNeverRead) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_ready();
+  TextClient client = agent.client();
+  PausedWriter writer{agent, "k", "late"};
+
+  EXPECT_EQ(client.ask("flush_all"), "OK");
+  EXPECT_EQ(writer.resume(), stored_and(status_changed));
+
+  EXPECT_EQ(client.get("k"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace ringfence::live

@@ -1,0 +1,156 @@
+// SIGHUP and a changed file: backends, weights and pools change under load and no request is lost.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/live/support/fleet.hpp"
+#include "tests/live/support/tags.hpp"
+
+namespace ringfence::live {
+namespace {
+
+// A client that never lets go of its connection and notes every answer that is no answer.
+class Witness {
+ public:
+  explicit Witness(const std::string& address) : client_(address), thread_([this] { run(); }) {}
+  ~Witness() { stop(); }
+  Witness(const Witness&) = delete;
+  Witness& operator=(const Witness&) = delete;
+
+  // Ends the load; returns what went wrong, empty: nothing.
+  std::string stop() {
+    is_ending_.store(true, std::memory_order_relaxed);
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+    return trouble_;
+  }
+  [[nodiscard]] std::uint64_t request_count() const { return request_count_.load(); }
+
+ private:
+  void run() {
+    try {
+      for (std::uint64_t i = 0; !is_ending_.load(std::memory_order_relaxed); ++i) {
+        const std::string key = "reload-" + std::to_string(i % 500);
+        const std::string answer = client_.set(key, std::to_string(i));
+        if (answer != "STORED") {
+          trouble_ = "set " + key + " answered " + answer;
+          return;
+        }
+        const std::optional<std::string> value = client_.get(key);  // a miss is an answer too
+        if (value && value != std::to_string(i)) {
+          trouble_ = "get " + key + " answered " + *value + " after " + std::to_string(i);
+          return;
+        }
+        request_count_.fetch_add(2);
+      }
+    } catch (const std::exception& error) {
+      trouble_ = error.what();
+    }
+  }
+
+  TextClient client_;
+  std::string trouble_;                          // written by the thread, read after its end
+  std::atomic<bool> is_ending_{false};           // relaxed: only ends the loop
+  std::atomic<std::uint64_t> request_count_{0};  // a count
+  std::thread thread_;
+};
+
+class Reload : public testing::TestWithParam<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Tags, Reload, testing::Bool(), tags_name);
+
+TEST_P(Reload, BackendAddedWeightedAndRemovedUnderLoadThenNoRequestIsLost) {
+  std::vector<Memcached> memcacheds = start_memcacheds(3);
+  AgentSettings settings = impatient(memcacheds);
+  settings.has_tags = GetParam();
+  const std::vector<std::string> all = settings.backends;
+  settings.backends = {all[0], all[1]};
+  Agent agent{settings};
+  agent.wait_ready();
+  Witness witness{agent.port_address()};
+
+  settings.backends = all;
+  agent.reconfigure(settings);
+  agent.reload();
+  agent.wait_serving(3);
+
+  settings.backends = {all[0] + " weight=3", all[1], all[2]};
+  agent.reconfigure(settings);
+  agent.reload();
+  EXPECT_TRUE(wait_until([&] {
+    const int slots = agent.backend(all[0]).value("slots", 0);
+    return slots >= 39321 && slots <= 39322;  // three fifths of 65,536
+  })) << agent.backend(all[0]);
+
+  settings.backends = {all[0], all[2]};
+  agent.reconfigure(settings);
+  agent.reload();
+  agent.wait_serving(2);
+  EXPECT_EQ(agent.backend(all[1]).value("slots", 0), 0);
+
+  EXPECT_EQ(witness.stop(), "");
+  EXPECT_GT(witness.request_count(), 100U);
+}
+
+TEST(Reloading, FileChangedWithoutASignalThenItIsAppliedToo) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  AgentSettings settings = impatient(memcacheds);
+  const std::vector<std::string> all = settings.backends;
+  settings.backends = {all[0]};
+  Agent agent{settings};
+  agent.wait_ready();
+
+  settings.backends = all;
+  agent.reconfigure(settings);
+
+  EXPECT_NO_THROW(agent.wait_serving(2));
+}
+
+TEST(Reloading, BadFileThenTheOldOneStaysAndTheLogSaysWhy) {
+  std::vector<Memcached> memcacheds = start_memcacheds(1);
+  AgentSettings settings = impatient(memcacheds);
+  Agent agent{settings};
+  agent.wait_ready();
+
+  settings.pool_lines += "bakends = []\n";
+  agent.reconfigure(settings);
+  agent.reload();
+
+  EXPECT_TRUE(wait_until([&] { return agent.log().find("bakends") != std::string::npos; }))
+      << agent.log();
+  EXPECT_NE(agent.log().find("backends"), std::string::npos) << "the nearest known key";
+  EXPECT_EQ(agent.client().set("k", "v"), "STORED");
+  EXPECT_TRUE(agent.child().is_running());
+}
+
+TEST(Reloading, PoolAddedAndRemovedThenItServesAndTheFirstPoolNotices) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  AgentSettings settings = impatient(memcacheds);
+  settings.backends = {memcacheds[0].address()};
+  Agent agent{settings};
+  agent.wait_ready();
+  Witness witness{agent.port_address()};
+  const std::string address = "127.0.0.1:" + std::to_string(free_port());
+  const std::string one_pool = settings.pool_lines;
+
+  settings.pool_lines += "[[pool]]\nname = \"second\"\nlisten = [\"" + address +
+                         "\"]\nbackends = [\"" + memcacheds[1].address() + "\"]\n";
+  agent.reconfigure(settings);
+  agent.reload();
+  agent.wait_serving(2);
+  TextClient second{address};
+  set_until_stored(second, "k", "v");
+
+  settings.pool_lines = one_pool;
+  agent.reconfigure(settings);
+  agent.reload();
+  agent.wait_serving(1);
+
+  EXPECT_EQ(witness.stop(), "");
+}
+
+}  // namespace
+}  // namespace ringfence::live
