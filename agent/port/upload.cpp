@@ -16,10 +16,11 @@ namespace {
 
 std::string command_line(const Request& request, std::size_t value_bytes) {
   const shim::WireKey wire_key(request.key, request.ticket.pool_word, request.ticket.generation());
+  const std::string length = std::to_string(value_bytes);
   std::string line{name_of(request.verb)};
-  for (const std::string_view word :
-       {wire_key.view(), request.client_flags, request.exptime,
-        std::string_view{std::to_string(value_bytes)}, request.number}) {
+  const std::array<std::string_view, 5> words = {wire_key.view(), request.client_flags,
+                                                 request.exptime, length, request.number};
+  for (const std::string_view word : words) {
     if (!word.empty()) line.append(" ").append(word);
   }
   return line += "\r\n";
