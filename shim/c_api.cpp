@@ -74,14 +74,13 @@ const shim::Attachment* attachment_of(const ringfence_t* handle,
   return current != nullptr && current->number == ticket->attachment ? current : nullptr;
 }
 
-void fill(ringfence_address& address, const shm_layout::BackendInfo& info,
-          std::uint64_t sequence) noexcept {
+void fill(ringfence_address& address, const shm_layout::BackendInfo& info) noexcept {
   std::memcpy(address.text, info.text, sizeof address.text);
   std::memcpy(address.ip, info.ip, sizeof address.ip);
   address.port = info.port;
   address.family = static_cast<std::uint16_t>(info.family);
   address.reserved = 0;
-  address.sequence = sequence;
+  address.incarnation = info.incarnation;
 }
 
 }  // namespace
@@ -165,12 +164,9 @@ ringfence_status ringfence_backend(const ringfence_t* handle, const ringfence_ti
   const shim::Attachment* current = attachment_of(handle, ticket);
   if (current == nullptr) return RINGFENCE_NO_VIEW;
   const shm_layout::SegmentReader& reader = current->segment.reader();
-  // The sequence before the copy: if the record changes between, the caller holds an old sequence
-  // and sees the change the next time it asks.
-  const std::uint64_t sequence = reader.backend_sequence(ticket->backend);
   const auto info = reader.backend(ticket->backend);
   if (!info) return RINGFENCE_NO_VIEW;
-  fill(*address, *info, sequence);
+  fill(*address, *info);
   return RINGFENCE_OK;
 }
 

@@ -53,7 +53,7 @@ typedef struct ringfence_address {
   uint16_t port;   /* host byte order; 0 for a unix path */
   uint16_t family; /* 4, 6, or 1 for a unix path */
   uint32_t reserved;
-  uint64_t sequence; /* changes when the index gets another meaning: drop connections then */
+  uint64_t incarnation; /* grows with each admission: drop connections of an earlier one */
 } ringfence_address;
 
 /* Attaches to `segment_path`; NULL: to $RINGFENCE_SEGMENT (unless the process is setuid), else to

@@ -74,7 +74,7 @@ struct Identity {
 
 // The words that change. The first line is what route() reads; it is written four times a lease.
 struct Control {
-  alignas(64) std::atomic<std::int64_t> deadline_coarse_ns;  // CLOCK_MONOTONIC_COARSE, less a tick
+  alignas(64) std::atomic<std::int64_t> deadline_coarse_ns;  // CLOCK_MONOTONIC_COARSE, less its lag
   std::atomic<std::int64_t> deadline_boottime_ns;            // CLOCK_BOOTTIME; validate() reads it
   std::atomic<std::int64_t> heartbeat_boottime_ns;           // when the agent last turned
   std::atomic<std::uint64_t> pool_word;                      // PoolWord: tags, hash tag, salt

@@ -42,14 +42,14 @@ void require(bool holds) noexcept {
   }
 }
 
-// CLOCK_MONOTONIC_COARSE stands up to one tick behind CLOCK_MONOTONIC, so its deadline ends one
-// tick early. MONOTONIC is read before BOOTTIME: a delay between the two shortens the lease.
+// CLOCK_MONOTONIC_COARSE stands behind CLOCK_MONOTONIC, so its deadline ends some ticks early. MONOTONIC is read before BOOTTIME: a delay between the two shortens the lease.
 std::int64_t coarse_deadline_ns(std::int64_t until_boottime_ns) noexcept {
   timespec tick{};
   clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
   const std::int64_t monotonic_now_ns = read_clock_ns(CLOCK_MONOTONIC);
   const std::int64_t left_ns = until_boottime_ns - boottime_ns();
-  return monotonic_now_ns + left_ns - (tick.tv_sec * ns_per_second + tick.tv_nsec);
+  return monotonic_now_ns + left_ns -
+         coarse_lag_ticks * (tick.tv_sec * ns_per_second + tick.tv_nsec);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class BackendWatch final : private ConnectionEvents {
   void postpone(std::int64_t by_ns);
 
   void hint();
-  void flush(core::RequestId id);
+  void flush(const core::FlushBackend& order);
   void claim();
   void close();
 

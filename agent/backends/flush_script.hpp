@@ -33,7 +33,8 @@ class FlushScript {
   };
 
   // `nonce` is what the canary holds: nobody else can have stored it.
-  FlushScript(std::string nonce, std::string claim_value);
+  // `is_proof` false: flush at once, without the wait that is told of above.
+  FlushScript(std::string nonce, std::string claim_value, bool is_proof);
 
   [[nodiscard]] Step begin(std::int64_t now_ns);
   [[nodiscard]] Step on_replies(std::int64_t now_ns, Dialogue::Replies replies);
@@ -47,7 +48,7 @@ class FlushScript {
  private:
   enum class Stage : std::uint8_t { set_canary, await_clock, flush, look_for_canary, claim };
 
-  [[nodiscard]] Step canary_set(Dialogue::Replies replies);
+  [[nodiscard]] Step canary_set(std::int64_t now_ns, Dialogue::Replies replies);
   [[nodiscard]] Step clock_read(std::int64_t now_ns, Dialogue::Replies replies);
   [[nodiscard]] Step flushed(std::int64_t now_ns, const Reply& reply);
   [[nodiscard]] Step canary_looked_for(std::int64_t now_ns, const Reply& reply);
@@ -58,6 +59,7 @@ class FlushScript {
   [[nodiscard]] Step ask_claim();
 
   std::string nonce_, claim_value_;
+  bool is_proof_;
   Stage stage_ = Stage::set_canary;
   std::int64_t canary_time_s_ = 0;
   std::int64_t give_up_ns_ = 0;

@@ -150,7 +150,7 @@ void Watcher::stop(const core::StopWatching& order) {
 }
 
 void Watcher::flush(const core::FlushBackend& order) {
-  if (BackendWatch* watch = impl_->find(order.pool, order.address)) return watch->flush(order.id);
+  if (BackendWatch* watch = impl_->find(order.pool, order.address)) return watch->flush(order);
   impl_->emit(core::FlushFinished{order.id, order.pool, order.address,
                                   core::FlushOutcome::unreachable, "it is not watched"});
 }

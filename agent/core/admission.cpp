@@ -185,7 +185,7 @@ void Admissions::begin(const Key& key, Candidate& candidate, const Pool& pool) {
   candidate.is_flushed = false;
   candidate.flush = desk_.next_id();
   set_phase(key, candidate, Phase::flushing);
-  desk_.emit(FlushBackend{candidate.flush, key.first, key.second});
+  desk_.emit(FlushBackend{candidate.flush, key.first, key.second, true});
 }
 
 void Admissions::retry_later(Candidate& candidate, bool is_reinspected) {

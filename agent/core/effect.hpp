@@ -49,9 +49,13 @@ struct StopWatching {
   std::string pool, address;
 };
 // Canary, flush_all (once), canary gone, claim written. Answered by FlushFinished.
+// With `is_proof` the flush waits until the server's own clock proves all that was stored before the
+// canary dead (seconds); without, it is sent at once: what lies there is out of reach by generation,
+// or nobody writes meanwhile.
 struct FlushBackend {
   RequestId id;
   std::string pool, address;
+  bool is_proof = true;
 };
 // Write our claim without a flush (admits_unflushed), and from now on expect it in probes.
 struct ClaimBackend {

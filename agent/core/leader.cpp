@@ -138,6 +138,10 @@ void Leader::on_shutdown() {
     desk_.emit(Answer{asked.id, false, "the agent is stopping: ask again once it is back"});
   }
   flush_alls_.clear();
+  for (const MemoryFlush& flush : memory_flushes_) {
+    for (const RequestId asked : flush.asked) desk_.emit(Answer{asked, true, "flushed"});
+  }
+  memory_flushes_.clear();
   for (const auto& [id, command] : commands_) {
     desk_.emit(Answer{command.asked, false, "the agent is stopping: see status once it is back"});
   }

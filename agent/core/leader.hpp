@@ -66,6 +66,12 @@ class Leader {
     std::string pool, who;
     bool is_in_change = false;
   };
+  // After a flush_all's change: the real flushes of a pool, and who waits for them.
+  struct MemoryFlush {
+    std::string pool;
+    std::vector<RequestId> asked;
+    std::vector<RequestId> ordered;  // not finished
+  };
   struct OpenCommand {
     RequestId asked;
     std::string text;  // the answer once it is committed
@@ -87,7 +93,8 @@ class Leader {
   void order_open_flushes(const OpenChange& open);
   void activate(const OpenChange& open, bool is_moved);
   void answer_flushes(bool is_moved);
-  void flush_for_memory(const std::string& pool);
+  void flush_for_memory(const FlushAll& asked);
+  bool finish_memory_flush(RequestId id);
 
   // the next change
   void propose();
@@ -123,6 +130,7 @@ class Leader {
   bool are_flushes_ordered_ = false;
   std::string open_flush_failure_;
   std::vector<FlushAll> flush_alls_;
+  std::vector<MemoryFlush> memory_flushes_;
   std::map<RequestId, OpenCommand> commands_;  // by the id of their commit
   std::map<Epoch, Timing> timings_;
 };

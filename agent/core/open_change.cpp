@@ -106,7 +106,7 @@ void Leader::order_open_flushes(const OpenChange& open) {
       const Admissions::Key key{name, backend.address};
       if (!is_meant || open_flushes_.count(key) > 0) continue;
       open_flushes_[key].id = desk_.next_id();
-      desk_.emit(FlushBackend{open_flushes_[key].id, name, backend.address});
+      desk_.emit(FlushBackend{open_flushes_[key].id, name, backend.address, admit != nullptr});
     }
   }
 }
@@ -118,6 +118,7 @@ bool Leader::are_flushes_done() const {
 
 void Leader::on_flush_finished(const FlushFinished& finished) {
   const auto found = open_flushes_.find({finished.pool, finished.address});
+  if (finish_memory_flush(finished.id)) return;
   if (found == open_flushes_.end() || found->second.id != finished.id) {
     const bool is_verified = finished.outcome == FlushOutcome::verified;
     desk_.log(
@@ -154,15 +155,15 @@ void Leader::on_change_closed(const Proposal& closed, bool is_moved) {
 }
 
 // The generations were raised everywhere: what was stored before is out of reach. In a pool with
-// tags the real flushes follow, for the memory only.
+// tags the real flushes follow, for the memory only; the answer waits for them, so that what a
+// client stores after it stays.
 void Leader::answer_flushes(bool is_moved) {
   std::vector<FlushAll> waiting;
   for (FlushAll& asked : flush_alls_) {
     if (!asked.is_in_change) {
       waiting.push_back(asked);
     } else if (is_moved) {
-      desk_.emit(Answer{asked.id, true, "flushed"});
-      flush_for_memory(asked.pool);
+      flush_for_memory(asked);
     } else if (!open_flush_failure_.empty()) {
       desk_.emit(Answer{asked.id, false, open_flush_failure_});
     } else {
@@ -173,13 +174,37 @@ void Leader::answer_flushes(bool is_moved) {
   flush_alls_ = std::move(waiting);
 }
 
-void Leader::flush_for_memory(const std::string& name) {
-  const Pool* pool = desk_.replica.view()->find(name);
-  if (pool == nullptr || !pool->options.has_tags) return;
-  for (const Backend& backend : pool->backends) {
-    if (backend.status != BackendStatus::serving) continue;
-    desk_.emit(FlushBackend{desk_.next_id(), name, backend.address});
+void Leader::flush_for_memory(const FlushAll& asked) {
+  const auto under_way =
+      std::find_if(memory_flushes_.begin(), memory_flushes_.end(),
+                   [&asked](const MemoryFlush& flush) { return flush.pool == asked.pool; });
+  if (under_way != memory_flushes_.end()) {
+    under_way->asked.push_back(asked.id);
+    return;
   }
+  MemoryFlush flush{asked.pool, {asked.id}, {}};
+  const Pool* pool = desk_.replica.view()->find(asked.pool);
+  if (pool != nullptr && pool->options.has_tags) {
+    for (const Backend& backend : pool->backends) {
+      if (backend.status != BackendStatus::serving) continue;
+      flush.ordered.push_back(desk_.next_id());
+      desk_.emit(FlushBackend{flush.ordered.back(), asked.pool, backend.address, false});
+    }
+  }
+  memory_flushes_.push_back(std::move(flush));
+  (void)finish_memory_flush(RequestId{});  // without tags, or with nobody to flush
+}
+
+// However it ended: it was for the memory only. True when the id was of such a flush.
+bool Leader::finish_memory_flush(RequestId id) {
+  bool is_known = false;
+  for (MemoryFlush& flush : memory_flushes_) {
+    is_known = std::erase(flush.ordered, id) > 0 || is_known;
+    if (!flush.ordered.empty()) continue;
+    for (const RequestId asked : flush.asked) desk_.emit(Answer{asked, true, "flushed"});
+  }
+  std::erase_if(memory_flushes_, [](const MemoryFlush& flush) { return flush.ordered.empty(); });
+  return is_known;
 }
 
 void Leader::fill_timings(std::vector<ChangeRecord>& history) const {

@@ -3,6 +3,9 @@
 // ways a host can vanish: killed, stopped and resumed, or a client that stood still in between.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -177,6 +180,25 @@ TEST(G2_PausedWriter, EverythingFlushedMeanwhileThenItsLateWriteIsNeverRead) {
   EXPECT_EQ(writer.resume(), stored_and(status_changed));
 
   EXPECT_EQ(client.get("k"), std::nullopt);
+}
+
+TEST(G2_FlushAll, AnsweredThenWhatIsStoredNextStays) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_ready();
+  TextClient client = agent.client();
+  set_until_stored(client, "old", "1");
+
+  EXPECT_EQ(client.ask("flush_all"), "OK");
+  EXPECT_EQ(client.set("new", "2"), "STORED");
+
+  // Longer than memcached's whole seconds: a flush that was still to come would have come.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{3};
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_EQ(client.get("old"), std::nullopt);
+    ASSERT_EQ(client.get("new"), "2");
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
 }
 
 }  // namespace

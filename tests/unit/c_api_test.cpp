@@ -45,11 +45,11 @@ TEST_F(CApiTest, RouteThenTicketBackendAndWireKey) {
   EXPECT_STREQ(address->text, shm_layout::testing::whole_backend(4).text);
 }
 
-TEST_F(CApiTest, BackendRewrittenThenItsSequenceIsAnother) {
+TEST_F(CApiTest, BackendAdmittedAnewThenItsIncarnationIsAnother) {
   const Route route = router_.route("k");
   const auto before = router_.backend(route.ticket);
   segment_->store_backend(0, shm_layout::testing::whole_backend(9));
-  EXPECT_NE(router_.backend(route.ticket)->sequence, before->sequence);
+  EXPECT_GT(router_.backend(route.ticket)->incarnation, before->incarnation);
 }
 
 TEST_F(CApiTest, BackendThatWasNeverWrittenThenNoView) {

@@ -86,21 +86,23 @@ TEST(CoreCommand, UncertainCommitIsToldSo) {
   EXPECT_FALSE(rig.last<Answer>()->is_ok);
 }
 
-TEST(G2_FlushAll, AnsweredAfterItsActivationIsPublishedThenFlushedForMemory) {
+TEST(G2_FlushAll, PublishedThenFlushedForMemoryThenAnswered) {
   Rig rig;
   rig.serve(Rig::pool({"a", "b"}));
   const std::size_t from = rig.effects.size();
   rig.give(FlushAllAsked{RequestId{9}, "p", "port"});
   const std::size_t published = rig.first<PublishView>(from);
-  const std::size_t answered = rig.first<Answer>(from);
   const std::size_t flushed = rig.first<FlushBackend>(from);
   ASSERT_LT(flushed, rig.effects.size());
-  EXPECT_LT(published, answered);
-  EXPECT_LT(answered, flushed);
-  EXPECT_TRUE(std::get<Answer>(rig.effects[answered]).is_ok);
+  EXPECT_LT(published, flushed);
+  EXPECT_FALSE(std::get<FlushBackend>(rig.effects[flushed]).is_proof);
   for (const SlotWord slot : rig.node.view()->find("p")->slots) ASSERT_EQ(slot.generation(), 2U);
-  EXPECT_EQ(rig.flushes.size(), 2U);
-  rig.flush_finished(rig.flushes.front(), FlushOutcome::refused);
+  ASSERT_EQ(rig.flushes.size(), 2U);
+  rig.flush_finished(FlushBackend{rig.flushes.front()}, FlushOutcome::refused);
+  EXPECT_EQ(rig.count<Answer>(), 0U);
+  rig.flush_finished(FlushBackend{rig.flushes.back()});
+  ASSERT_EQ(rig.count<Answer>(), 1U);
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
   EXPECT_EQ(rig.state("a"), "serving");
 }
 
