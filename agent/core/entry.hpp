@@ -24,13 +24,13 @@ namespace ringfence::agent::core {
 inline constexpr std::uint16_t assign_version_newest = 1;
 
 inline constexpr std::size_t entry_bytes_max = std::size_t{1024} * 1024;  // the engine's limit
-inline constexpr std::uint32_t op_count_max = 4096;          // of one proposal; stays under 1 MiB
-inline constexpr std::uint32_t pool_count_max = 64;          // 32 MiB of slots
-inline constexpr std::uint32_t agent_count_max = 16384;      // beyond the goal of thousands
-inline constexpr std::uint32_t command_count_max = 16384;    // remembered adds and removes
-inline constexpr std::size_t text_bytes_max = 1024;          // what, why, who; longer is cut
-inline constexpr std::size_t pool_name_bytes_max = 63;       // the segment's name_bytes less NUL
-inline constexpr std::size_t address_bytes_max = 111;        // the segment's address_bytes less NUL
+inline constexpr std::uint32_t op_count_max = 4096;        // of one proposal; stays under 1 MiB
+inline constexpr std::uint32_t pool_count_max = 64;        // 32 MiB of slots
+inline constexpr std::uint32_t agent_count_max = 16384;    // beyond the goal of thousands
+inline constexpr std::uint32_t command_count_max = 16384;  // remembered adds and removes
+inline constexpr std::size_t text_bytes_max = 1024;        // what, why, who; longer is cut
+inline constexpr std::size_t pool_name_bytes_max = 63;     // the segment's name_bytes less NUL
+inline constexpr std::size_t address_bytes_max = 111;      // the segment's address_bytes less NUL
 
 // --- ops: each changes the view a little; one that does not fit the view changes nothing ---------
 struct SetCluster {

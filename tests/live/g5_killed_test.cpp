@@ -16,7 +16,7 @@
 namespace ringfence::live {
 namespace {
 
-constexpr int kill_count_default = 1000;
+constexpr int kill_count_default = 250;  // some three minutes on two busy cores
 constexpr std::size_t reader_count = 2;
 // The shortest lease that the configuration allows: half of the kills wait for its end.
 constexpr const char* shortest_lease = "[lease]\nlength = \"100ms\"\nmargin = \"10ms\"\n";
@@ -111,7 +111,9 @@ TEST(G5_Killed, AgentKilledWhilePublishingThenReadersSeeNoTornViewAndMissAfterTh
   EXPECT_GE(killer.interrupted_count(), kill_count) << "of " << killer.asked_count() << " kills";
   EXPECT_TRUE(segment.is_at(agent.segment().c_str())) << "the segment was replaced";
   EXPECT_EQ(agent.ask("status").value("cluster_id", ""), cluster_id);
-  EXPECT_LE(agent.epoch() - epoch_before, killer.asked_count()) << "a change that nobody asked for";
+  // Each kill: the flush_all; and where it struck between the real flush and the claim's return, a
+  // loss of the instances without a claim and their admission. Nothing else.
+  EXPECT_LE(agent.epoch() - epoch_before, killer.asked_count() * 3) << "changes nobody asked for";
   EXPECT_GT(readers.refused_count(), 0U);
   agent.wait_ready();
   TextClient client = agent.client();
