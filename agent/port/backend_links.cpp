@@ -1,6 +1,7 @@
 #include "agent/port/backend_links.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
@@ -22,7 +23,7 @@ BackendLink* BackendLinks::renew(std::uint16_t index, std::uint64_t sequence) {
   if (index >= links_.size()) links_.resize(index + std::size_t{1});
   std::unique_ptr<BackendLink>& link = links_[index];
   if (link != nullptr && !link->serves(*info)) {
-    retired_.push_back(std::move(link));
+    retired_.push_back(std::exchange(link, nullptr));
     thread_.need_tick();
   }
   if (link == nullptr) link = std::make_unique<BackendLink>(thread_, index, *info);

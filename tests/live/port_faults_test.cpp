@@ -1,7 +1,9 @@
 // Backends that die, hang or come back, and views that change, while requests are under way.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "tests/live/support/port_host.hpp"
 
@@ -20,6 +22,18 @@ class PortFaults : public testing::TestWithParam<bool> {
     PortHostSettings settings;
     settings.has_tags = GetParam();
     return settings;
+  }
+  // SIGSTOP takes each thread of a process at a moment of its own.
+  void stop(std::size_t backend) {
+    host_.memcached(backend).stop();
+    const std::string tasks = "/proc/" + std::to_string(host_.memcached(backend).pid()) + "/task";
+    ASSERT_TRUE(wait_until([&] {
+      const std::filesystem::directory_iterator threads{tasks};
+      return std::all_of(begin(threads), end(threads), [](const auto& thread) {
+        const std::string line = read_file(thread.path().string() + "/stat");
+        return line.find(") T ") != std::string::npos;
+      });
+    }));
   }
   // Waits until the backend has been asked, which a stopped one cannot say: a moment is enough.
   static void let_it_be_sent() { pass(50ms); }
@@ -69,7 +83,7 @@ TEST_P(PortFaults, BackendKilledAndItsSlotsMovedThenDeleteTellsTheTruth) {
 TEST_P(PortFaults, DeleteInFlightWhenItsBackendDiesThenNotFoundOnlyUnderANewTag) {
   TextClient client = host_.client();
   EXPECT_EQ(client.set(on_0_, "1"), "STORED");
-  host_.memcached(0).stop();
+  stop(0);
   client.send("delete " + on_0_ + "\r\n");
   let_it_be_sent();
 
@@ -101,7 +115,7 @@ TEST_P(PortFaults, BackendStoppedThenItsRequestsEndInTimeAndOthersAreNotDelayed)
   TextClient waiting = host_.client();
   TextClient other = host_.client();
   EXPECT_EQ(waiting.set(on_0_, "1"), "STORED");
-  host_.memcached(0).stop();
+  stop(0);
   const auto start = Clock::now();
   waiting.send("get " + on_0_ + "\r\n");
 
@@ -197,7 +211,7 @@ TEST_P(PortFaults, LeaseLapsesUnderAReplyThenItIsAcceptedAfterTheRenewal) {
   const std::string value(100'000, 'x');
   const std::string other = host_.key_on(0, "other");
   EXPECT_EQ(reader.set(on_0_, value), "STORED");
-  host_.memcached(0).stop();
+  stop(0);
   reader.send("get " + on_0_ + "\r\n");
   writer.send("set " + other + " 0 0 1\r\n1\r\n");
   large.send("set " + other + "2 0 0 100000\r\n" + value + "\r\n");
@@ -218,7 +232,7 @@ TEST_P(PortFaults, LeaseLapsesUnderAReplyThenItIsAcceptedAfterTheRenewal) {
 
 TEST_P(PortFaults, FenceUnderAReplyAndNothingMovesThenItIsAccepted) {
   TextClient client = host_.client();
-  host_.memcached(0).stop();
+  stop(0);
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\n");
   let_it_be_sent();
 
@@ -235,7 +249,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
   TextClient reader = host_.client();
   TextClient writer = host_.client();
   EXPECT_EQ(writer.set(on_0_, "old"), "STORED");
-  host_.memcached(0).stop();
+  stop(0);
   reader.send("get " + on_0_ + "\r\n");
   let_it_be_sent();
 
@@ -251,7 +265,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
 
 TEST_P(PortFaults, G2_ViewChangesUnderASetThenItIsDoneAgainOnlyUnderANewTag) {
   TextClient client = host_.client();
-  host_.memcached(0).stop();
+  stop(0);
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\n");
   let_it_be_sent();
 
@@ -264,7 +278,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderASetThenItIsDoneAgainOnlyUnderANewTag) {
 
 TEST_P(PortFaults, G2_LaterRequestForTheSlotThenTheEarlierWriteIsNotDoneAgain) {
   TextClient client = host_.client();
-  host_.memcached(0).stop();
+  stop(0);
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\nset " + on_0_ + " 0 0 1\r\n2\r\n");
   let_it_be_sent();
 
