@@ -19,15 +19,20 @@ BackendLink* BackendLinks::find(std::uint16_t index) {
 
 BackendLink* BackendLinks::renew(std::uint16_t index, std::uint64_t sequence) {
   const auto info = thread_.segment().backend(index);
-  if (!info) return nullptr;
   if (index >= links_.size()) links_.resize(index + std::size_t{1});
   std::unique_ptr<BackendLink>& link = links_[index];
+  if (!info) {
+    // Half-way through a rewrite, whose writer was put to sleep: a slot that needs the new record
+    // is published after it, so this request's slot still means the record just before.
+    const bool is_previous = link != nullptr && link->record_sequence + 1 == sequence;
+    return is_previous ? link.get() : nullptr;
+  }
   if (link != nullptr && !link->serves(*info)) {
     retired_.push_back(std::exchange(link, nullptr));
     thread_.need_tick();
   }
   if (link == nullptr) link = std::make_unique<BackendLink>(thread_, index, *info);
-  link->record_sequence = sequence;
+  link->record_sequence = sequence + sequence % 2;  // odd: the rewrite ended meanwhile
   return link.get();
 }
 
