@@ -19,16 +19,9 @@ using shm_layout::ns_per_second;
 constexpr std::int64_t flush_answer_timeout_ns = 2 * ns_per_second;
 
 constexpr std::array inspection_shapes{ReplyShape::line, ReplyShape::values, ReplyShape::values,
-                                       ReplyShape::stats};
+                                       ReplyShape::values, ReplyShape::stats};
 constexpr std::array stats_shapes{ReplyShape::stats};
-constexpr std::array claim_shapes{ReplyShape::line, ReplyShape::stats};
-
-std::string claim_command(const char* verb, const std::string& value) {
-  std::string wire = verb;
-  wire.append(" ").append(claim_key).append(" 0 ").append(std::to_string(claim_expiry_s));
-  wire.append(" ").append(std::to_string(value.size())).append("\r\n");
-  return wire.append(value).append("\r\nstats\r\n");
-}
+constexpr std::array claim_shapes{ReplyShape::line, ReplyShape::line, ReplyShape::stats};
 
 std::string make_nonce() {
   std::uint64_t bits[2] = {};
@@ -42,8 +35,11 @@ std::string make_nonce() {
   return text;
 }
 
-std::uint64_t own_item_count(const Reply& claim, const Reply& canary) {
-  return (claim.has_value ? 1U : 0U) + (canary.has_value ? 1U : 0U);
+// Of an inspection: which of claim, mark and canary are there.
+std::uint64_t own_item_count(Dialogue::Replies replies) {
+  std::uint64_t count = 0;
+  for (const Reply& reply : replies) count += reply.has_value ? 1U : 0U;
+  return count;
 }
 
 }  // namespace
@@ -51,16 +47,17 @@ std::uint64_t own_item_count(const Reply& claim, const Reply& canary) {
 // The gets stand before `stats`: memcached unlinks an expired item when it is asked for, so that
 // curr_items counts what lives.
 void BackendWatch::inspect() {
-  const bool is_asked =
-      ask("version\r\nget ringfence!claim\r\nget ringfence!canary\r\nstats\r\n", inspection_shapes,
-          settings_.probe_timeout.ns, [this](Dialogue::Replies replies) { on_inspected(replies); });
+  const bool is_asked = ask(
+      "version\r\nget ringfence!claim\r\nget ringfence!mark\r\nget ringfence!canary\r\nstats\r\n",
+      inspection_shapes, settings_.probe_timeout.ns,
+      [this](Dialogue::Replies replies) { on_inspected(replies); });
   if (!is_asked) fail("the connection is not clean");
 }
 
 void BackendWatch::on_inspected(Dialogue::Replies replies) {
-  const ServerStats stats = replies[3].stats;
+  const ServerStats stats = replies[4].stats;
   if (!stats.is_memcached()) {
-    const std::string said = replies[3].line.empty() ? std::string() : " (" + replies[3].line + ")";
+    const std::string said = replies[4].line.empty() ? std::string() : " (" + replies[4].line + ")";
     return fail("it answers, but its stats are not a memcached's" + said +
                 ": a proxy in front of others, or a server that wants a login");
   }
@@ -79,10 +76,10 @@ void BackendWatch::on_inspected(Dialogue::Replies replies) {
     is_answered_ = true;
     baseline_ = stats;
     const std::string owner(claimed_by(replies[1].value));
-    expects_claim_ = owner == context_.claim.cluster_id_hex;
+    const bool is_marked = claimed_by(replies[2].value) == context_.claim.cluster_id_hex;
+    expects_claim_ = owner == context_.claim.cluster_id_hex || (owner.empty() && is_marked);
     renew_at_ns_ = 0;
-    context_.emit(core::BackendAnswered{pool_, address_,
-                                        stats.curr_items > own_item_count(replies[1], replies[2]),
+    context_.emit(core::BackendAnswered{pool_, address_, stats.curr_items > own_item_count(replies),
                                         owner, expects_claim_, counters_.version});
   }
   if (wants_claim_) write_claim();
@@ -110,10 +107,10 @@ void BackendWatch::look_why_claim_is_gone() {
 // It was evicted, or expired while nobody renewed it. `add` never overwrites another fleet's claim,
 // and the stats behind it show a flush or restart that came in between.
 void BackendWatch::restore_claim() {
-  is_asking_claim_ = ask(claim_command("add", context_.claim.value), claim_shapes,
+  is_asking_claim_ = ask(claim_commands("add", context_.claim.value) + "stats\r\n", claim_shapes,
                          settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
                            is_asking_claim_ = false;
-                           const ServerStats stats = replies[1].stats;
+                           const ServerStats stats = replies[2].stats;
                            std::string why = why_contents_are_lost(stats);
                            if (!why.empty()) report_contents_lost(std::move(why), stats);
                          });
@@ -143,9 +140,9 @@ void BackendWatch::claim() {
 }
 
 void BackendWatch::write_claim() {
-  const bool is_asked = ask(claim_command("set", context_.claim.value), claim_shapes,
+  const bool is_asked = ask(claim_commands("set", context_.claim.value) + "stats\r\n", claim_shapes,
                             settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
-                              baseline_ = replies[1].stats;
+                              baseline_ = replies[2].stats;
                               expects_claim_ = true;
                               renew_at_ns_ = 0;
                             });

@@ -23,6 +23,19 @@ ClaimText make_claim(const core::ClusterId& cluster_id, std::string_view cluster
   return claim;
 }
 
+std::string storage_command(std::string_view verb, std::string_view key, int expiry_s,
+                            std::string_view value) {
+  std::string wire(verb);
+  wire.append(" ").append(key).append(" 0 ").append(std::to_string(expiry_s)).append(" ");
+  wire.append(std::to_string(value.size())).append("\r\n").append(value).append("\r\n");
+  return wire;
+}
+
+std::string claim_commands(std::string_view verb, std::string_view value) {
+  return storage_command(verb, claim_key, claim_expiry_s, value) +
+         storage_command("set", mark_key, 0, value);
+}
+
 std::string_view claimed_by(std::string_view value) {
   constexpr std::size_t id_digits = 2 * sizeof(core::ClusterId);
   if (value.size() < id_digits + 1 || value[id_digits] != ' ') return {};

@@ -48,7 +48,7 @@ class Dialogue {
  public:
   using Replies = std::span<const Reply>;
   using Then = std::function<void(Replies)>;
-  static constexpr std::size_t reply_count_max = 4;     // of one exchange
+  static constexpr std::size_t reply_count_max = 5;     // of one exchange
   static constexpr std::size_t exchange_count_max = 4;  // outstanding
 
   // The caller has sent (or sends right after this) commands that are answered by replies of these

@@ -48,13 +48,6 @@ Step finished(FlushOutcome outcome, std::string why) {
   return step;
 }
 
-std::string storage_command(std::string_view key, int expiry_s, std::string_view value) {
-  std::string wire = "set ";
-  wire.append(key).append(" 0 ").append(std::to_string(expiry_s)).append(" ");
-  wire.append(std::to_string(value.size())).append("\r\n").append(value).append("\r\n");
-  return wire;
-}
-
 std::string get_command(std::string_view key) {
   return std::string("get ").append(key).append("\r\n");
 }
@@ -69,15 +62,16 @@ Step FlushScript::begin(std::int64_t now_ns) {
   give_up_ns_ = now_ns + settle_limit_ns;
   // The gets come first: memcached unlinks an expired claim or canary when it is asked for, so what
   // `stats` counts afterwards is other people's items and those that the gets have shown.
-  return send(get_command(claim_key) + get_command(canary_key) + "stats\r\n" +
-                  storage_command(canary_key, 0, nonce_),
-              {ReplyShape::values, ReplyShape::values, ReplyShape::stats, ReplyShape::line});
+  return send(get_command(claim_key) + get_command(mark_key) + get_command(canary_key) +
+                  "stats\r\n" + storage_command("set", canary_key, 0, nonce_),
+              {ReplyShape::values, ReplyShape::values, ReplyShape::values, ReplyShape::stats,
+               ReplyShape::line});
 }
 
 Step FlushScript::on_replies(std::int64_t now_ns, Dialogue::Replies replies) {
   switch (stage_) {
     case Stage::set_canary:
-      return canary_set(now_ns, replies);
+      return canary_set(replies);
     case Stage::await_clock:
       return clock_read(now_ns, replies);
     case Stage::flush:
@@ -94,16 +88,16 @@ Step FlushScript::on_waited(std::int64_t) {
   return stage_ == Stage::look_for_canary ? ask_canary() : ask_clock();
 }
 
-Step FlushScript::canary_set(std::int64_t, Dialogue::Replies replies) {
-  const ServerStats& stats = replies[2].stats;
+Step FlushScript::canary_set(Dialogue::Replies replies) {
+  const ServerStats& stats = replies[3].stats;
   if (!stats.is_memcached()) {
     return finished(FlushOutcome::not_done, "its stats are not a memcached's");
   }
-  if (replies[3].line != "STORED") {
-    return finished(FlushOutcome::not_done, "it does not store the canary: " + replies[3].line);
+  if (replies[4].line != "STORED") {
+    return finished(FlushOutcome::not_done, "it does not store the canary: " + replies[4].line);
   }
-  const std::uint64_t own_count =
-      (replies[0].has_value ? 1U : 0U) + (replies[1].has_value ? 1U : 0U);
+  const auto own_count = static_cast<std::uint64_t>(std::count_if(
+      replies.begin(), replies.begin() + 3, [](const Reply& reply) { return reply.has_value; }));
   if (!is_proof_ || stats.curr_items <= own_count) return ask_flush();
   return ask_clock();
 }
@@ -159,15 +153,15 @@ Step FlushScript::canary_looked_for(std::int64_t now_ns, const Reply& reply) {
 
 Step FlushScript::ask_claim() {
   stage_ = Stage::claim;
-  return send(storage_command(claim_key, claim_expiry_s, claim_value_) + "stats\r\n",
-              {ReplyShape::line, ReplyShape::stats});
+  return send(claim_commands("set", claim_value_) + "stats\r\n",
+              {ReplyShape::line, ReplyShape::line, ReplyShape::stats});
 }
 
 Step FlushScript::claimed(Dialogue::Replies replies) {
-  if (replies[0].line != "STORED" || !replies[1].stats.is_memcached()) {
+  if (replies[0].line != "STORED" || !replies[2].stats.is_memcached()) {
     return finished(FlushOutcome::not_done, "it does not store the claim: " + replies[0].line);
   }
-  stats_ = replies[1].stats;
+  stats_ = replies[2].stats;
   return finished(FlushOutcome::verified, {});
 }
 

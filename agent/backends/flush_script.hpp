@@ -48,7 +48,7 @@ class FlushScript {
  private:
   enum class Stage : std::uint8_t { set_canary, await_clock, flush, look_for_canary, claim };
 
-  [[nodiscard]] Step canary_set(std::int64_t now_ns, Dialogue::Replies replies);
+  [[nodiscard]] Step canary_set(Dialogue::Replies replies);
   [[nodiscard]] Step clock_read(std::int64_t now_ns, Dialogue::Replies replies);
   [[nodiscard]] Step flushed(std::int64_t now_ns, const Reply& reply);
   [[nodiscard]] Step canary_looked_for(std::int64_t now_ns, const Reply& reply);

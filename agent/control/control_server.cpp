@@ -16,12 +16,12 @@
 namespace ringfence::agent::control {
 namespace {
 
-constexpr std::size_t line_bytes_max = 64 * 1024;
+constexpr std::size_t line_bytes_max = std::size_t{64} * 1024;
 constexpr std::uint64_t line_limit_ms = 5000;  // from connecting, or from the last reply
 // Tools ask one at a time; more are refused, so that a leak elsewhere cannot eat descriptors.
 constexpr std::size_t client_count_max = 64;
 // A client that does not read its replies is closed when more than this waits for it.
-constexpr std::size_t unread_bytes_max = std::size_t{8} << 20U;
+constexpr std::size_t unread_bytes_max = std::size_t{8} * 1024 * 1024;
 constexpr int backlog = 64;
 
 class Server;

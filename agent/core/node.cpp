@@ -95,6 +95,7 @@ void Node::Impl::on(const QuorumConfirmed& event) {
   if (!has_begun_to_act) return;
   member.on_leader(desk.settings.id);
   member.ask_for_lease();
+  admissions.review(false);  // what serves came in order, under whoever led before: know it first
   for (const auto& [key, told] : seen) desk.send(desk.settings.id, told);
 }
 

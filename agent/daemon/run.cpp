@@ -1,12 +1,28 @@
 #include "agent/daemon/run.hpp"
 
+#include <malloc.h>
+
 #include <cstdlib>
 
 #include "agent/daemon/log.hpp"
 
 namespace ringfence::agent::daemon {
+namespace {
+
+// A view is 512 KiB a pool, and a few of them come and go with each change. glibc would learn to
+// keep such blocks in its heaps; mapped, they go back to the system when freed. Two arenas: the
+// loop's and one that the engine and the ports share.
+void bound_memory() {
+  constexpr int mapped_bytes_min = 256 * 1024;
+  mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);
+  mallopt(M_TRIM_THRESHOLD, mapped_bytes_min);
+  mallopt(M_ARENA_MAX, 2);
+}
+
+}  // namespace
 
 int run(const config::Config& config, const Overrides& overrides) {
+  bound_memory();
   start_log(config.log.level);
   for (;;) {
     Daemon daemon(config, overrides);

@@ -35,10 +35,24 @@ std::vector<std::string> keys_owned_by(const Agent& agent, const std::string& ad
   return keys;
 }
 
-bool is_stopped(pid_t pid) {
+namespace {
+
+// The state letter of proc(5); 0 when there is no such process.
+char state_of(pid_t pid) {
   const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t state_at = stat.rfind(')') + 2;  // behind the name, which may hold anything
-  return state_at < stat.size() && stat[state_at] == 'T';
+  const std::size_t name_end = stat.rfind(')');  // the name may hold anything
+  return name_end == std::string::npos || name_end + 2 >= stat.size() ? '\0' : stat[name_end + 2];
+}
+
+}  // namespace
+
+bool is_stopped(pid_t pid) {
+  return state_of(pid) == 'T';
+}
+
+bool is_gone(pid_t pid) {
+  const char state = state_of(pid);
+  return state == '\0' || state == 'Z' || state == 'X';
 }
 
 void set_until_stored(TextClient& client, const std::string& key, const std::string& value) {

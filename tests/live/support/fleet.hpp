@@ -23,6 +23,9 @@ extern const char* const impatient_pool;
 // Whether a process stands still (SIGSTOP) now.
 [[nodiscard]] bool is_stopped(pid_t pid);
 
+// Whether a process has ended, be it that nobody has collected it yet.
+[[nodiscard]] bool is_gone(pid_t pid);
+
 // Sets until STORED, for while a change of the view may be under way; throws after the limit.
 void set_until_stored(TextClient& client, const std::string& key, const std::string& value);
 
