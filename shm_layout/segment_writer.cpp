@@ -42,7 +42,8 @@ void require(bool holds) noexcept {
   }
 }
 
-// CLOCK_MONOTONIC_COARSE stands behind CLOCK_MONOTONIC, so its deadline ends some ticks early. MONOTONIC is read before BOOTTIME: a delay between the two shortens the lease.
+// CLOCK_MONOTONIC_COARSE stands behind CLOCK_MONOTONIC, so its deadline ends some ticks early.
+// MONOTONIC is read before BOOTTIME: a delay between the two shortens the lease.
 std::int64_t coarse_deadline_ns(std::int64_t until_boottime_ns) noexcept {
   timespec tick{};
   clock_getres(CLOCK_MONOTONIC_COARSE, &tick);

@@ -49,9 +49,9 @@ struct StopWatching {
   std::string pool, address;
 };
 // Canary, flush_all (once), canary gone, claim written. Answered by FlushFinished.
-// With `is_proof` the flush waits until the server's own clock proves all that was stored before the
-// canary dead (seconds); without, it is sent at once: what lies there is out of reach by generation,
-// or nobody writes meanwhile.
+// With `is_proof` the flush waits until the server's own clock proves all that was stored before
+// the canary dead (seconds); without, it is sent at once: what lies there is out of reach by
+// generation, or nobody writes meanwhile.
 struct FlushBackend {
   RequestId id;
   std::string pool, address;
