@@ -1,9 +1,10 @@
 #!/bin/sh
 # One more build of everything, and what is worth running in it:
 #   address  AddressSanitizer and UBSan: all tests but the long ones
-#   thread   ThreadSanitizer: unit and simulator tests, and readers while an agent is killed
-#   fuzz     clang and libFuzzer: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
-#   clang    clang 14 compiles everything without a warning
+#   thread   ThreadSanitizer: unit tests, the port, and readers while an agent is killed (the simulator
+#            has one thread)
+#   clang    clang 14 compiles everything without a warning, and libFuzzer runs each fuzzer for
+#            RINGFENCE_FUZZ_SECONDS (default 10)
 set -eu
 top=$1
 build=$2-$3
@@ -26,8 +27,6 @@ make() {
 }
 
 programs='ringfenced ringfencectl shmdump'
-simulator=
-if [ -d "$top/tests/sim" ]; then simulator=sim_tests; fi
 clang_c=$(command -v clang-14 || command -v clang || true)
 clang_cpp=$(command -v clang++-14 || command -v clang++ || true)
 
@@ -40,25 +39,25 @@ case $kind in
     configure $sanitized -DRINGFENCE_SANITIZE=address
     make all
     cd "$build"
-    ctest --output-on-failure -j "$(nproc)" -L 'unit|sim|live' -LE long
+    RINGFENCE_SIM_COUNT=${RINGFENCE_SIM_COUNT_ADDRESS:-60} \
+      ctest --output-on-failure -j "$(nproc)" -L 'unit|sim|live' -LE long
     ;;
   thread)
     # shellcheck disable=SC2086
     configure $sanitized -DRINGFENCE_SANITIZE=thread
     # shellcheck disable=SC2086
-    make $programs unit_tests live_tests $simulator
+    make $programs unit_tests live_tests
     cd "$build"
-    ctest --output-on-failure -j "$(nproc)" -L 'unit|sim' -LE long
+    ctest --output-on-failure -j "$(nproc)" -L unit -LE long
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
       ctest --output-on-failure -L live -R '^(G5_|Port)'
     ;;
-  fuzz)
+  clang)
     [ -n "$clang_cpp" ] || { echo "clang is missing: tools/setup installs it"; exit 1; }
     configure -DCMAKE_C_COMPILER="$clang_c" -DCMAKE_CXX_COMPILER="$clang_cpp" \
       -DRINGFENCE_FUZZ=ON -DRINGFENCE_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1
     fuzzers=$(find "$top/tests/fuzz" -name '*_fuzz.cpp' -exec basename {} .cpp \;)
-    # shellcheck disable=SC2086
-    make $fuzzers
+    make all
     for fuzzer in $fuzzers; do
       mkdir -p "$build/corpus/$fuzzer"
       "$build/bin/$fuzzer" -max_total_time="$fuzz_seconds" -print_final_stats=1 -timeout=10 \
@@ -69,14 +68,8 @@ case $kind in
       echo "$fuzzer: $(grep -E 'number_of_executed_units' "$build/$fuzzer.log")"
     done
     ;;
-  clang)
-    [ -n "$clang_cpp" ] || { echo "clang is missing: tools/setup installs it"; exit 1; }
-    configure -DCMAKE_C_COMPILER="$clang_c" -DCMAKE_CXX_COMPILER="$clang_cpp" \
-      -DCMAKE_BUILD_TYPE=Debug
-    make all
-    ;;
   *)
-    echo "stage.sh: '$kind' is none of address, thread, fuzz, clang"
+    echo "stage.sh: '$kind' is none of address, thread, clang"
     exit 64
     ;;
 esac
