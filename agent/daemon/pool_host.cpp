@@ -148,6 +148,8 @@ void PoolHost::publish(const core::Pool& pool, const core::PublishView& order,
   writer_->store_pool(pool_word(pool.options, cluster_id_));
   store_slots(pool, still_fenced);
   writer_->end_publish(order.view->epoch.value, order.digest);
+  // An earlier life may have closed it.
+  writer_->store_state(shm_layout::SegmentState::open);
   is_published_ = true;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "shim/segment_handle.hpp"
 #include "shm_layout/mapped_segment.hpp"
 #include "tests/live/support/fleet.hpp"
 #include "tests/live/support/tags.hpp"
@@ -142,6 +143,22 @@ TEST(Ending, SigtermAndStartedAgainThenTheSameViewContinues) {
   EXPECT_EQ(agent.epoch(), epoch);
   EXPECT_EQ(agent.client().get("k"), "v");
   EXPECT_EQ(memcacheds[0].flush_count(), 1U);
+}
+
+TEST(Regression, SigtermAndStartedAgainThenTheSegmentIsOpenAgain) {
+  std::vector<Memcached> memcacheds = start_memcacheds(1);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_ready();
+
+  EXPECT_EQ(agent.terminate(), 0);
+  agent.start();
+  agent.wait_ready();
+
+  EXPECT_TRUE(wait_until([&] {
+    return run({program("shmdump"), agent.segment()}).exit_code == 0;
+  })) << run({program("shmdump"), agent.segment()}).output;
+  shim::SegmentHandle reader{agent.segment(), ""};
+  EXPECT_EQ(reader.refresh(), shim::AttachStatus::attached);
 }
 
 TEST(Ending, AgentKilledThenShmdumpSaysStaleAfterTheLease) {
