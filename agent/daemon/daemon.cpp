@@ -106,9 +106,14 @@ void Daemon::publish(const core::PublishView& order) {
   for (const auto& [name, host] : pools_) {
     const core::Pool* pool = order.view->find(name);
     if (pool == nullptr) {
-      if (host->is_published()) left.push_back(name);
+      if (host->is_published()) {
+        left.push_back(name);
+      } else {
+        host->fence_all();
+      }
       continue;
     }
+    const bool is_first = !host->is_published();
     std::vector<std::uint32_t> still_fenced;
     for (const core::FenceSlots& fenced : order.still_fenced) {
       if (fenced.pool == name) still_fenced = fenced.slots;
@@ -116,6 +121,7 @@ void Daemon::publish(const core::PublishView& order) {
     host->publish(*pool, order, still_fenced, [&, pool_name = name](const std::string& address) {
       return watcher_->segment_address(pool_name, address);
     });
+    if (is_first) host->set_deadline(lease_until_);
     host->port().view_changed();
   }
   for (const std::string& name : left) retire(name);

@@ -200,8 +200,20 @@ void PoolHost::refresh_address(const std::string& address, const Resolve& resolv
   }
 }
 
+// What stands in a segment that this life has not published yet is an earlier life's view: no lease
+// may cover it. The first publication is followed by the deadline that is due.
 void PoolHost::set_deadline(core::Instant until) {
+  if (until.ns != 0 && !is_published_) return;
   writer_->store_deadline(until.ns);
+}
+
+void PoolHost::fence_all() {
+  for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+    const SlotWord word = writer_->slot(slot);
+    if (word.state() == shm_layout::SlotState::served && !word.is_fenced()) {
+      writer_->fence_slot(slot);
+    }
+  }
 }
 
 void PoolHost::close_segment() {

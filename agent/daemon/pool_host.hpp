@@ -31,11 +31,14 @@ class PoolHost {
 
   void store_agent(core::Incarnation incarnation, core::Term term);
   void fence(const std::vector<std::uint32_t>& slots);
+  // Every served slot: an earlier life's view of a pool that the view no longer has.
+  void fence_all();
   // Writes what differs from what stands there. `still_fenced` keep their fence.
   void publish(const core::Pool& pool, const core::PublishView& order,
                const std::vector<std::uint32_t>& still_fenced, const Resolve& resolve);
   // A name was resolved anew: the record follows.
   void refresh_address(const std::string& address, const Resolve& resolve);
+  // 0 at once; anything else only once this life has published.
   void set_deadline(core::Instant until);
   void beat() { writer_->beat(); }
   void close_segment();

@@ -1,0 +1,127 @@
+// What a pool's host writes into its segment, as readers find it. The port listens, nobody calls.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "agent/daemon/pool_host.hpp"
+#include "segment_support.hpp"
+
+namespace ringfence::agent::daemon {
+namespace {
+
+using shm_layout::AddressFamily;
+using shm_layout::SlotState;
+using shm_layout::SlotWord;
+
+class NoEvents final : public port::PortEvents {
+  void on_flush_all(core::RequestId, const std::string&) override {}
+  void on_backend_trouble(const std::string&, const std::string&) override {}
+};
+
+constexpr core::Instant far_deadline{std::int64_t{1} << 60};
+
+// A host of pool "p"; start() again is the agent's next life.
+class PoolHostTest : public testing::Test {
+ protected:
+  PoolHostTest() {
+    pool_.name = view_pool_.name = "p";
+    pool_.listen = {directory_.file("port.sock")};
+    config_.segment_dir = directory_.path();
+    config_.pools = {pool_};
+    view_pool_.slots.assign(shm_layout::slot_count, SlotWord(SlotState::served, 0, 1));
+    view_pool_.backends.push_back({0, "cache:11211", 1, core::BackendStatus::serving, 7});
+    start();
+  }
+
+  void start() {
+    host_.reset();
+    auto opened = PoolHost::open(config_, pool_, cluster_id_, events_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    host_ = std::move(opened).value();
+  }
+
+  // A name that was resolved to 10.0.0.`last`; 0: not yet.
+  static PoolHost::Resolve resolved_to(std::uint8_t last) {
+    return [last](const std::string&) {
+      backends::SegmentAddress address;
+      if (last == 0) return address;
+      address.family = AddressFamily::inet4;
+      address.port = 11211;
+      address.ip[0] = 10;
+      address.ip[3] = last;
+      return address;
+    };
+  }
+
+  void publish(std::uint8_t last) {
+    auto view = std::make_shared<core::View>();
+    view->epoch = core::Epoch{1};
+    core::PublishView order;
+    order.view = view;
+    host_->publish(view_pool_, order, {}, resolved_to(last));
+  }
+
+  [[nodiscard]] std::int64_t deadline_ns() const {
+    return host_->writer().segment().control.deadline_boottime_ns.load();
+  }
+  [[nodiscard]] shm_layout::BackendInfo record() const {
+    return host_->writer().reader().backend(0).value();
+  }
+
+  shm_layout::testing::TempDirectory directory_;
+  config::Config config_;
+  config::PoolConfig pool_;
+  core::ClusterId cluster_id_{};
+  core::Pool view_pool_;
+  NoEvents events_;
+  std::unique_ptr<PoolHost> host_;
+};
+
+TEST_F(PoolHostTest, DeadlineBeforeTheFirstPublicationThenNoLease) {
+  publish(1);
+  start();
+
+  host_->set_deadline(far_deadline);
+  EXPECT_EQ(deadline_ns(), 0);
+
+  publish(1);
+  host_->set_deadline(far_deadline);
+  EXPECT_EQ(deadline_ns(), far_deadline.ns);
+}
+
+TEST_F(PoolHostTest, EndOfTheLeaseBeforeTheFirstPublicationThenItEnds) {
+  publish(1);
+  host_->set_deadline(far_deadline);
+  start();
+
+  host_->set_deadline(core::Instant{});
+
+  EXPECT_EQ(deadline_ns(), 0);
+}
+
+TEST_F(PoolHostTest, FenceAllThenEveryServedSlotIsFencedAndNoOther) {
+  view_pool_.slots[3] = SlotWord{};
+  publish(1);
+  start();
+
+  host_->fence_all();
+
+  EXPECT_TRUE(host_->writer().slot(0).is_fenced());
+  EXPECT_TRUE(host_->writer().slot(shm_layout::slot_count - 1).is_fenced());
+  EXPECT_FALSE(host_->writer().slot(3).is_fenced());
+}
+
+TEST_F(PoolHostTest, ClosedAndPublishedInTheNextLifeThenOpen) {
+  publish(1);
+  host_->close_segment();
+  start();
+
+  publish(1);
+
+  EXPECT_EQ(host_->writer().segment().control.state.load(),
+            static_cast<std::uint32_t>(shm_layout::SegmentState::open));
+}
+
+}  // namespace
+}  // namespace ringfence::agent::daemon
