@@ -54,6 +54,13 @@ void copy_address(Record& record, const backends::SegmentAddress& address,
   text.copy(record.text, sizeof(record.text) - 1);
 }
 
+// An instance of a backend has one address: another address behind the same name is another
+// instance, which only an admission brings in.
+bool has_address_of(const BackendInfo& known, const core::Backend& backend) {
+  return known.family != shm_layout::AddressFamily::none &&
+         known.incarnation == backend.incarnation && backend.address == known.text;
+}
+
 bool is_same(const BackendInfo& a, const BackendInfo& b) {
   static_assert(std::has_unique_object_representations_v<BackendInfo>);
   return std::memcmp(&a, &b, sizeof(a)) == 0;
@@ -164,7 +171,12 @@ void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
   const std::map<std::uint16_t, std::uint32_t> counts = slot_counts(pool);
   for (const core::Backend& backend : pool.backends) {
     BackendInfo info{};
-    copy_address(info, resolve(backend.address), backend.address);
+    const auto known = records_.find(backend.index);
+    if (known != records_.end() && has_address_of(known->second, backend)) {
+      info = known->second;
+    } else {
+      copy_address(info, resolve(backend.address), backend.address);
+    }
     info.weight = backend.weight;
     info.incarnation = backend.incarnation;
     info.serving = backend.status == core::BackendStatus::serving ? 1 : 0;
@@ -193,7 +205,8 @@ void PoolHost::store_slots(const core::Pool& pool, const std::vector<std::uint32
 
 void PoolHost::refresh_address(const std::string& address, const Resolve& resolve) {
   for (const auto& [index, record] : std::map(records_)) {
-    if (record.serving == 0 || address != record.text) continue;
+    const bool is_unknown = record.family == shm_layout::AddressFamily::none;
+    if (!is_unknown || record.serving == 0 || address != record.text) continue;
     BackendInfo info = record;
     copy_address(info, resolve(address), address);
     store_backend(index, info);

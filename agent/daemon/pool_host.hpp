@@ -36,7 +36,8 @@ class PoolHost {
   // Writes what differs from what stands there. `still_fenced` keep their fence.
   void publish(const core::Pool& pool, const core::PublishView& order,
                const std::vector<std::uint32_t>& still_fenced, const Resolve& resolve);
-  // A name was resolved anew: the record follows.
+  // A name was resolved: a record that has no address yet gets one. One that has keeps it for as
+  // long as its incarnation: another address is another instance, which nobody flushed.
   void refresh_address(const std::string& address, const Resolve& resolve);
   // 0 at once; anything else only once this life has published.
   void set_deadline(core::Instant until);

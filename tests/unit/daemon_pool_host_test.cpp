@@ -123,5 +123,43 @@ TEST_F(PoolHostTest, ClosedAndPublishedInTheNextLifeThenOpen) {
             static_cast<std::uint32_t>(shm_layout::SegmentState::open));
 }
 
+TEST_F(PoolHostTest, NameNotResolvedYetInTheNextLifeThenTheRecordKeepsItsAddress) {
+  publish(1);
+  start();
+
+  publish(0);
+
+  EXPECT_EQ(record().family, AddressFamily::inet4);
+  EXPECT_EQ(record().ip[3], 1);
+}
+
+TEST_F(PoolHostTest, NameResolvesElsewhereThenTheRecordKeepsItsAddress) {
+  publish(1);
+
+  host_->refresh_address("cache:11211", resolved_to(2));
+  publish(2);
+
+  EXPECT_EQ(record().ip[3], 1);
+}
+
+TEST_F(PoolHostTest, NameResolvesElsewhereAndIsAdmittedAnewThenTheRecordFollows) {
+  publish(1);
+  ++view_pool_.backends[0].incarnation;
+
+  publish(2);
+
+  EXPECT_EQ(record().ip[3], 2);
+}
+
+TEST_F(PoolHostTest, NameResolvedAfterThePublicationThenTheRecordGetsItsAddress) {
+  publish(0);
+  EXPECT_FALSE(host_->writer().reader().backend(0)) << "readers take no record without address";
+
+  host_->refresh_address("cache:11211", resolved_to(1));
+
+  EXPECT_EQ(record().family, AddressFamily::inet4);
+  EXPECT_EQ(record().ip[3], 1);
+}
+
 }  // namespace
 }  // namespace ringfence::agent::daemon
