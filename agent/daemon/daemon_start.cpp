@@ -132,14 +132,19 @@ Status Daemon::open_pools() {
 }
 
 // Readers of an earlier life keep what they know for a lease at most. Who took over its segment
-// has its fences, a retired one has no lease, and a first start has no earlier life.
+// has its fences, a retired one has no lease, and a first start has no earlier life. A segment that
+// was made and never published says nothing about the one that it came after.
 core::Instant Daemon::earlier_leases_end() const {
   for (const auto& [name, host] : pools_) {
     const shm_layout::SegmentWriter& writer = host->writer();
     const bool is_first = writer.opened_as() == shm_layout::OpenedAs::created &&
                           opened_.found == engine::StateFound::none;
-    const bool is_continued = writer.opened_as() == shm_layout::OpenedAs::taken_over;
-    if (!is_first && !is_continued && !writer.is_old_retired()) return now() + config_.lease.length;
+    // Acquire; pairs with the release in SegmentWriter::end_publish of the earlier life.
+    const bool is_continued = writer.opened_as() == shm_layout::OpenedAs::taken_over &&
+                              writer.segment().control.epoch.load(std::memory_order_acquire) != 0;
+    const bool is_replaced =
+        writer.opened_as() == shm_layout::OpenedAs::replaced && writer.is_old_retired();
+    if (!is_first && !is_continued && !is_replaced) return now() + config_.lease.length;
   }
   return core::Instant{};
 }
