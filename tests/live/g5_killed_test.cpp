@@ -16,7 +16,7 @@
 namespace ringfence::live {
 namespace {
 
-constexpr int kill_count_default = 250;  // some three minutes on two busy cores
+constexpr int kill_count_default = 100;  // some two minutes on two busy cores
 constexpr std::size_t reader_count = 2;
 // The shortest lease that the configuration allows: half of the kills wait for its end.
 constexpr const char* shortest_lease = "[lease]\nlength = \"100ms\"\nmargin = \"10ms\"\n";
