@@ -83,21 +83,30 @@ void Change::operator()(const JoinAgent& op) {
   }
 }
 
-// Other hash tags send keys to other slots, where values of an earlier mapping may lie: every
-// generation is raised. With tags turned on or off the keys on the wire change, which only a flush
-// makes safe: every backend has to be admitted anew.
+std::uint64_t highest_generation(const Pool& pool) {
+  std::uint64_t highest = 0;
+  for (const SlotWord& slot : pool.slots) highest = std::max(highest, slot.generation());
+  return highest;
+}
+
+// Other hash tags send keys to other slots, and the keys on the wire do not name the slot: a key
+// could meet a value of an earlier mapping under its new slot's next generation. So every slot,
+// also one that nobody owns now, goes on from the pool's highest generation (G2). With tags turned
+// on or off the keys on the wire change, which only a flush makes safe: every backend has to be
+// admitted anew.
 void change_meaning(Pool& pool, const PoolOptions& options) {
   const bool is_rehashed = pool.options.hash_tag_open != options.hash_tag_open ||
                            pool.options.hash_tag_close != options.hash_tag_close;
   const bool is_retagged = pool.options.has_tags != options.has_tags;
   if (!is_rehashed && !is_retagged) return;
-  if (is_retagged || !options.has_tags) {
+  const bool must_readmit = is_retagged || !options.has_tags;
+  if (must_readmit) {
     for (Backend& backend : pool.backends) backend.status = BackendStatus::lost;
-    for (SlotWord& slot : pool.slots) slot = unowned(slot.backend(), slot.generation());
-    return;
   }
+  const std::uint64_t highest = highest_generation(pool);
   for (SlotWord& slot : pool.slots) {
-    if (slot.is_routable()) slot = owned_anew(slot.backend(), slot.generation());
+    const bool stays = slot.is_routable() && !must_readmit;
+    slot = stays ? owned_anew(slot.backend(), highest) : unowned(slot.backend(), highest);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -99,6 +100,49 @@ TEST(CoreReplica, OtherHashTagRaisesEveryGeneration) {
   options.hash_tag_close = '}';
   log.change({SetPool{"p", options}});
   for (const SlotWord slot : log.pool().slots) ASSERT_EQ(slot.generation(), 2U);
+}
+
+std::uint64_t highest_generation(const Pool& pool) {
+  std::uint64_t highest = 0;
+  for (const SlotWord slot : pool.slots) highest = std::max(highest, slot.generation());
+  return highest;
+}
+
+// Backend a's slots are some generations ahead of b's, and b's are unowned.
+Log log_with_unequal_generations() {
+  Log log;
+  log.change({SetPool{"p", {}}, AdmitBackend{"p", "a", 1}, AdmitBackend{"p", "b", 1}});
+  for (int i = 0; i < 3; ++i) {
+    log.change({LoseBackend{"p", "a"}});
+    log.change({AdmitBackend{"p", "a", 1}});
+  }
+  log.change({LoseBackend{"p", "b"}});
+  return log;
+}
+
+TEST(G2_Rehash, EverySlotGoesOnAboveEveryEarlierGenerationOfThePool) {
+  Log log = log_with_unequal_generations();
+  const std::uint64_t highest = highest_generation(log.pool());
+  PoolOptions options;
+  options.hash_tag_open = '{';
+  options.hash_tag_close = '}';
+  log.change({SetPool{"p", options}});
+  for (const SlotWord slot : log.pool().slots) {
+    ASSERT_EQ(slot.generation(), slot.is_routable() ? highest + 1 : highest);
+  }
+  log.change({AdmitBackend{"p", "b", 1}});
+  for (const SlotWord slot : log.pool().slots) ASSERT_GT(slot.generation(), highest);
+}
+
+TEST(G2_Rehash, TagsTurnedOffAndOnThenAboveEveryEarlierGenerationOfThePool) {
+  Log log = log_with_unequal_generations();
+  const std::uint64_t highest = highest_generation(log.pool());
+  PoolOptions options;
+  options.has_tags = false;
+  log.change({SetPool{"p", options}});
+  log.change({SetPool{"p", {}}});
+  log.change({AdmitBackend{"p", "a", 1}, AdmitBackend{"p", "b", 1}});
+  for (const SlotWord slot : log.pool().slots) ASSERT_GT(slot.generation(), highest);
 }
 
 TEST(CoreReplica, TagsTurnedOffThenEveryBackendMustBeAdmittedAnew) {
