@@ -70,7 +70,7 @@ class Leader {
   struct MemoryFlush {
     std::string pool;
     std::vector<RequestId> asked;
-    std::vector<RequestId> ordered;  // not finished
+    std::map<RequestId, std::string> ordered;  // not finished; by address
   };
   struct OpenCommand {
     RequestId asked;
@@ -92,9 +92,10 @@ class Leader {
   [[nodiscard]] bool are_flushes_done() const;
   void order_open_flushes(const OpenChange& open);
   void activate(const OpenChange& open, bool is_moved);
-  void answer_flushes(bool is_moved);
+  void answer_flushes(const Proposal& closed, bool is_moved);
   void flush_for_memory(const FlushAll& asked);
   bool finish_memory_flush(RequestId id);
+  void drop_memory_flushes_of_the_gone();
 
   // the next change
   void propose();

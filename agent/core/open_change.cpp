@@ -147,7 +147,8 @@ void Leader::on_change_closed(const Proposal& closed, bool is_moved) {
     const auto* admit = std::get_if<AdmitBackend>(&op);
     if (admit != nullptr && !is_moved) admissions_.put_back({admit->pool, admit->address});
   }
-  answer_flushes(is_moved);
+  answer_flushes(closed, is_moved);
+  drop_memory_flushes_of_the_gone();
   acks_.clear();
   open_flushes_.clear();
   are_flushes_ordered_ = false;
@@ -156,18 +157,26 @@ void Leader::on_change_closed(const Proposal& closed, bool is_moved) {
 
 // The generations were raised everywhere: what was stored before is out of reach. In a pool with
 // tags the real flushes follow, for the memory only; the answer waits for them, so that what a
-// client stores after it stays.
-void Leader::answer_flushes(bool is_moved) {
+// client stores after it stays. What closed need not be what was planned last: an earlier proposal,
+// whose commit had seemed to fail, may have come first. Who is not in what closed waits on.
+void Leader::answer_flushes(const Proposal& closed, bool is_moved) {
+  const auto is_flushed_by = [&closed](const std::string& pool) {
+    return std::any_of(closed.ops.begin(), closed.ops.end(), [&pool](const Op& op) {
+      const auto* flush = std::get_if<FlushPool>(&op);
+      return flush != nullptr && flush->pool == pool;
+    });
+  };
   std::vector<FlushAll> waiting;
   for (FlushAll& asked : flush_alls_) {
-    if (!asked.is_in_change) {
+    const bool is_meant = asked.is_in_change && is_flushed_by(asked.pool);
+    asked.is_in_change = false;
+    if (!is_meant) {
       waiting.push_back(asked);
     } else if (is_moved) {
       flush_for_memory(asked);
     } else if (!open_flush_failure_.empty()) {
       desk_.emit(Answer{asked.id, false, open_flush_failure_});
     } else {
-      asked.is_in_change = false;
       waiting.push_back(asked);
     }
   }
@@ -187,8 +196,9 @@ void Leader::flush_for_memory(const FlushAll& asked) {
   if (pool != nullptr && pool->options.has_tags) {
     for (const Backend& backend : pool->backends) {
       if (backend.status != BackendStatus::serving) continue;
-      flush.ordered.push_back(desk_.next_id());
-      desk_.emit(FlushBackend{flush.ordered.back(), asked.pool, backend.address, false});
+      const RequestId id = desk_.next_id();
+      flush.ordered[id] = backend.address;
+      desk_.emit(FlushBackend{id, asked.pool, backend.address, false});
     }
   }
   memory_flushes_.push_back(std::move(flush));
@@ -199,12 +209,23 @@ void Leader::flush_for_memory(const FlushAll& asked) {
 bool Leader::finish_memory_flush(RequestId id) {
   bool is_known = false;
   for (MemoryFlush& flush : memory_flushes_) {
-    is_known = std::erase(flush.ordered, id) > 0 || is_known;
+    is_known = flush.ordered.erase(id) > 0 || is_known;
     if (!flush.ordered.empty()) continue;
     for (const RequestId asked : flush.asked) desk_.emit(Answer{asked, true, "flushed"});
   }
   std::erase_if(memory_flushes_, [](const MemoryFlush& flush) { return flush.ordered.empty(); });
   return is_known;
+}
+
+// Nobody watches a backend that left, and its memory is nobody's concern.
+void Leader::drop_memory_flushes_of_the_gone() {
+  for (MemoryFlush& flush : memory_flushes_) {
+    const Pool* pool = desk_.replica.view()->find(flush.pool);
+    std::erase_if(flush.ordered, [pool](const auto& ordered) {
+      return pool == nullptr || pool->find(ordered.second) == nullptr;
+    });
+  }
+  (void)finish_memory_flush(RequestId{});
 }
 
 void Leader::fill_timings(std::vector<ChangeRecord>& history) const {

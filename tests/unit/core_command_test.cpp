@@ -106,6 +106,36 @@ TEST(G2_FlushAll, PublishedThenFlushedForMemoryThenAnswered) {
   EXPECT_EQ(rig.state("a"), "serving");
 }
 
+TEST(G2_FlushAll, EarlierProposalOfUnknownOutcomeComesFirstThenFlushedBeforeItIsAnswered) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.is_holding = true;
+  rig.unreachable("a");
+  ASSERT_EQ(rig.held_commits.size(), 1U);
+  rig.give(CommitFinished{rig.held_commits.front().id, false, "no answer in time"});
+  rig.give(FlushAllAsked{RequestId{9}, "p", "port"});
+  rig.pass(200_ms);
+  ASSERT_EQ(rig.held_commits.size(), 2U);  // the second, with the flush, comes too late
+  rig.release();
+  rig.flush_all_verified();
+  ASSERT_EQ(rig.count<Answer>(), 1U);
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+  for (const SlotWord slot : rig.node.view()->find("p")->slots) ASSERT_GE(slot.generation(), 2U);
+}
+
+TEST(Regression, BackendThatLeavesWhileItIsFlushedForMemoryThenFlushAllIsAnswered) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.give(FlushAllAsked{RequestId{9}, "p", "port"});
+  ASSERT_EQ(rig.flushes.size(), 2U);
+  rig.flush_finished(FlushBackend{rig.flushes.back()});
+  EXPECT_EQ(rig.count<Answer>(), 0U);
+  ASSERT_EQ(rig.flushes.front().address, "a");
+  rig.give(ConfigurationLoaded{{Rig::pool({"b"})}});
+  ASSERT_EQ(rig.count<Answer>(), 1U);
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+}
+
 TEST(G2_FlushAll, WithoutTagsAnsweredOnlyAfterTheRealFlush) {
   Rig rig;
   WantedPool pool = Rig::pool({"a"});
