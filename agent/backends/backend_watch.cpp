@@ -65,6 +65,11 @@ void BackendWatch::start() {
   open();
 }
 
+void BackendWatch::stop() {
+  if (flush_) finish_flush(core::FlushOutcome::unreachable, "it is no longer watched");
+  close();
+}
+
 void BackendWatch::close() {
   if (connection_ != nullptr) connection_->close();
   connection_ = nullptr;

@@ -51,6 +51,8 @@ class BackendWatch final : private ConnectionEvents {
   void hint();
   void flush(const core::FlushBackend& order);
   void claim();
+  // It is no longer wanted: tells who waits for a flush. Then destroy it.
+  void stop();
   void close();
 
   [[nodiscard]] const WatchCounters& counters() const { return counters_; }

@@ -146,7 +146,10 @@ void Watcher::start(const core::StartWatching& order) {
 }
 
 void Watcher::stop(const core::StopWatching& order) {
-  impl_->watches.erase(Impl::Key{order.pool, order.address});
+  const auto found = impl_->watches.find(Impl::Key{order.pool, order.address});
+  if (found == impl_->watches.end()) return;
+  found->second->stop();
+  impl_->watches.erase(found);
 }
 
 void Watcher::flush(const core::FlushBackend& order) {

@@ -134,6 +134,19 @@ TEST(G3_Watcher, KilledDuringFlushThenUnreachable) {
   EXPECT_EQ(rig.next<FlushFinished>().outcome, FlushOutcome::unreachable);
 }
 
+TEST(Regression, StoppedDuringFlushThenItsFlushEndsUnreachable) {
+  const Memcached memcached;
+  memcached.client().set("k", "v");
+  WatcherRig rig;
+  rig.watch(memcached.address());
+  ASSERT_TRUE(rig.next<BackendAnswered>().holds_items);
+  rig.watcher().flush({RequestId{1}, "pool", memcached.address()});
+  rig.watcher().stop({"pool", memcached.address()});
+  const auto finished = rig.next<FlushFinished>();
+  EXPECT_EQ(finished.outcome, FlushOutcome::unreachable);
+  EXPECT_EQ(finished.why, "it is no longer watched");
+}
+
 TEST(Watcher, FlushedBehindOurBackThenContentsLost) {
   const Memcached memcached;
   WatcherRig rig;
