@@ -96,12 +96,14 @@ void Daemon::perform(core::Effect& effect) {
 
 void Daemon::fence(const core::FenceSlots& order) {
   const auto host = pools_.find(order.pool);
-  if (host != pools_.end()) host->second->fence(order.slots);
+  if (host != pools_.end()) return host->second->fence(order.slots);
+  if (draining_.count(order.pool) != 0) published_.still_fenced.push_back(order);
 }
 
 void Daemon::publish(const core::PublishView& order) {
   remember(std::max(order.term, marker_.term_max), order.view->epoch);
   if (ending_ == Ending::failed) return;
+  published_ = order;
   std::vector<std::string> left;
   for (const auto& [name, host] : pools_) {
     const core::Pool* pool = order.view->find(name);
@@ -113,19 +115,24 @@ void Daemon::publish(const core::PublishView& order) {
       }
       continue;
     }
-    const bool is_first = !host->is_published();
-    std::vector<std::uint32_t> still_fenced;
-    for (const core::FenceSlots& fenced : order.still_fenced) {
-      if (fenced.pool == name) still_fenced = fenced.slots;
-    }
-    host->publish(*pool, order, still_fenced, [&, pool_name = name](const std::string& address) {
-      return watcher_->segment_address(pool_name, address);
-    });
-    if (is_first) host->set_deadline(lease_until_);
-    host->port().view_changed();
+    publish_pool(*host, *pool);
   }
   for (const std::string& name : left) retire(name);
   tell_ready();
+}
+
+void Daemon::publish_pool(PoolHost& host, const core::Pool& pool) {
+  std::vector<std::uint32_t> still_fenced;
+  for (const core::FenceSlots& fenced : published_.still_fenced) {
+    if (fenced.pool != pool.name) continue;
+    still_fenced.insert(still_fenced.end(), fenced.slots.begin(), fenced.slots.end());
+  }
+  const bool is_first = !host.is_published();
+  host.publish(pool, published_, still_fenced, [&](const std::string& address) {
+    return watcher_->segment_address(pool.name, address);
+  });
+  if (is_first) host.set_deadline(lease_until_);
+  host.port().view_changed();
 }
 
 void Daemon::set_deadline(core::Instant until) {

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   void before_step(const core::Event& event);
   void perform(core::Effect& effect);
   void publish(const core::PublishView& order);
+  void publish_pool(PoolHost& host, const core::Pool& pool);
   void fence(const core::FenceSlots& order);
   void set_deadline(core::Instant until);
   void set_timer(core::Instant at);
@@ -92,6 +94,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   void on_signal(int number);
   void stop(Ending ending);
   void retire(const std::string& pool);
+  void open_again(const std::string& pool);
   void drain(PoolHost& host, std::function<void()> then);
   void on_drained();
   void set_state_aside();
@@ -130,6 +133,8 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   std::unique_ptr<engine::Engine> engine_;  // after link_: it stops first
   std::unique_ptr<backends::Watcher> watcher_;
   std::map<std::string, std::unique_ptr<PoolHost>> pools_;
+  std::set<std::string> draining_;  // pools that left the view, until their port is closed
+  core::PublishView published_;     // the last order, and what draining pools had to fence since
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<ConfigWatch> config_watch_;
   uv_timer_t core_timer_{}, watchdog_timer_{};

@@ -70,6 +70,11 @@ void Daemon::apply_pools(config::Config& loaded) {
       applied.push_back(std::move(pool));
       continue;
     }
+    if (draining_.count(pool.name) != 0) {
+      log_line(LogLevel::info, "reload: pool " + pool.name + " opens once its old port is drained");
+      applied.push_back(std::move(pool));
+      continue;
+    }
     auto host = PoolHost::open(loaded, pool, marker_.cluster_id, *this);
     if (!host) {
       log_line(LogLevel::error, "reload: left out: " + host.error().message);

@@ -1,6 +1,7 @@
 // The end of a life: in good order, at once, or to begin again after a lost state.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -80,7 +81,31 @@ void Daemon::retire(const std::string& pool) {
   std::shared_ptr<PoolHost> host = std::move(found->second);
   pools_.erase(found);
   log_line(LogLevel::info, "pool " + pool + " left the view: its port is drained and closed");
-  drain(*host, [host] { host->close_segment(); });
+  draining_.insert(pool);
+  drain(*host, [this, pool, host]() mutable {
+    host->close_segment();
+    host.reset();  // frees the segment's lock
+    draining_.erase(pool);
+    open_again(pool);
+  });
+}
+
+// The configuration may have taken the pool back while its port was drained.
+void Daemon::open_again(const std::string& pool) {
+  const auto wanted = std::find_if(config_.pools.begin(), config_.pools.end(),
+                                   [&](const config::PoolConfig& one) { return one.name == pool; });
+  if (ending_ || wanted == config_.pools.end()) return;
+  auto opened = PoolHost::open(config_, *wanted, marker_.cluster_id, *this);
+  if (!opened) {
+    log_line(LogLevel::error, "left out: " + opened.error().message);
+    config_.pools.erase(wanted);
+    return load_configuration();
+  }
+  PoolHost& host = *(pools_[pool] = std::move(opened).value());
+  host.store_agent(marker_.incarnation, marker_.term_max);
+  log_line(LogLevel::info, "pool " + pool + " is open again");
+  const core::Pool* in_view = published_.view ? published_.view->find(pool) : nullptr;
+  if (in_view != nullptr) publish_pool(host, *in_view);
 }
 
 // So that the next life makes a new state; what was there is kept for people.

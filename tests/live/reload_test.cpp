@@ -152,5 +152,39 @@ TEST(Reloading, PoolAddedAndRemovedThenItServesAndTheFirstPoolNotices) {
   EXPECT_EQ(witness.stop(), "");
 }
 
+TEST(Regression, PoolRemovedAndTakenBackWhileItsPortDrainsThenItServes) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  AgentSettings settings = impatient(memcacheds);
+  settings.backends = {memcacheds[0].address()};
+  const std::string one_pool = settings.pool_lines;
+  const std::string address = "127.0.0.1:" + std::to_string(free_port());
+  const std::string two_pools = one_pool + "[[pool]]\nname = \"second\"\nlisten = [\"" + address +
+                                "\"]\nbackends = [\"" + memcacheds[1].address() + "\"]\n";
+  settings.pool_lines = two_pools;
+  Agent agent{settings};
+  agent.wait_serving(2);
+  TextClient half{address};
+  half.send("set k 0 0 10\r\nhalf");  // keeps the port from being drained at once
+  TextClient{address}.set("k", "v");
+
+  settings.pool_lines = one_pool;
+  agent.reconfigure(settings);
+  agent.reload();
+  ASSERT_TRUE(wait_until([&] {
+    return agent.log().find("second left the view") != std::string::npos;
+  })) << agent.log();
+  settings.pool_lines = two_pools;
+  agent.reconfigure(settings);
+  agent.reload();
+
+  EXPECT_TRUE(wait_until([&] {
+    try {
+      return TextClient{address}.set("k", "v") == "STORED";
+    } catch (const std::exception&) {
+      return false;
+    }
+  })) << agent.log();
+}
+
 }  // namespace
 }  // namespace ringfence::live
