@@ -114,6 +114,8 @@ void Client::run() {
   }
   wants_to_run_ = take != Take::need_more;
   if (upload != nullptr) thread_.uploads().pump(*this);
+  // It waits for input again. (One that was stopped by a bound goes on when that moves.)
+  if (!wants_to_run_) thread_.mark_dirty(*this);
 }
 
 Request& Client::make_request(Verb verb) {
@@ -211,7 +213,7 @@ void Client::answered(Request& request) {
     return;
   }
   if (wants_to_run_) thread_.mark_runnable(*this);
-  if (is_closing_ || is_input_ended_ || thread_.is_draining()) thread_.mark_dirty(*this);
+  thread_.mark_dirty(*this);  // a bound may have moved, or it may be over
 }
 
 void Client::advance() {
