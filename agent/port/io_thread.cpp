@@ -158,6 +158,7 @@ void IoThread::settle() {
 }
 
 void IoThread::need_tick() {
+  needs_tick_ = true;
   if (is_ticking_ || is_closing_) return;
   is_ticking_ = true;
   uv_timer_start(
@@ -167,12 +168,13 @@ void IoThread::need_tick() {
 
 void IoThread::tick() {
   const std::uint64_t now = now_ms();
+  needs_tick_ = false;  // one part's work may give another, asked before, a deadline
   bool has_deadline = is_draining_;
   has_deadline |= links_.tick(now);
   has_deadline |= uploads_.tick(now);
   has_deadline |= flushes_.tick(now);
   has_deadline |= dispatcher_.tick(now);
-  if (has_deadline) return;
+  if (has_deadline || needs_tick_) return;
   is_ticking_ = false;
   uv_timer_stop(&tick_timer_);
 }

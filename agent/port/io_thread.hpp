@@ -144,6 +144,7 @@ class IoThread {
   std::vector<std::unique_ptr<Client>> buried_;
   std::size_t ghost_count_ = 0;  // clients whose connection ended and whose requests did not
   bool is_ticking_ = false;
+  bool needs_tick_ = false;  // asked for since the tick began
   bool is_draining_ = false;
   bool is_closing_ = false;
   std::uint64_t drain_until_ms_ = std::numeric_limits<std::uint64_t>::max();

@@ -79,5 +79,19 @@ TEST(Regression, ClientOfALargeMultiGetIsReadFromAgain) {
   }
 }
 
+TEST(Regression, UnsentDeleteTriedAgainOnASilentBackendStillEndsInTime) {
+  PortHost host;
+  TextClient client = host.client(5s);
+  const std::string key = host.key_on(0);
+  host.memcached(0).kill();
+
+  client.send("delete " + key + "\r\n");
+  pass(100ms);  // it is parked, and tried again now and then
+  const SilentListener silent{host.memcached(0).address()};
+  ASSERT_TRUE(silent.is_listening());
+
+  EXPECT_TRUE(client.read_line().starts_with("SERVER_ERROR ringfence"));
+}
+
 }  // namespace
 }  // namespace ringfence::live
