@@ -65,6 +65,10 @@ class Client final : public SocketOwner {
     return last_noreply_order_ > request.order;
   }
 
+  [[nodiscard]] bool is_newest(const Request& request) const noexcept {
+    return request.order + 1 == next_order_;
+  }
+
   void close();  // at once
   void reset();  // at once, and the client can tell that something was lost
 

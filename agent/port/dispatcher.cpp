@@ -157,6 +157,7 @@ bool Dispatcher::tick(std::uint64_t now_ms) {
 // Nothing of it was sent, and its backend may take connections again.
 bool Dispatcher::may_try_again(const Request& request) {
   if (request.park != Park::outcome || request.is_sent || has_moved(request)) return false;
+  if (has_later_in_slot(request)) return false;  // expire() says that nothing was done
   const BackendLink* link = thread_.links().find(request.ticket.backend());
   return link != nullptr && link->is_reachable();
 }
@@ -321,8 +322,10 @@ void Dispatcher::finish_moved(Request& request) {
 
 void Dispatcher::on_lost(Request& request, LossKind kind) {
   Client& client = *request.client;
-  const bool is_wanted = !client.is_closed() || request.is_noreply;
-  if (kind == LossKind::not_sent && is_wanted && request.redo_count < redo_count_max) {
+  // Sent later than it was asked for, it must not come behind what its client asked for since.
+  const bool is_in_order = request.is_noreply ? client.is_newest(request)
+                                              : !client.is_closed() && !has_later_in_slot(request);
+  if (kind == LossKind::not_sent && is_in_order && request.redo_count < redo_count_max) {
     redo(request);
     return;
   }

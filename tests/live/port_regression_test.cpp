@@ -93,5 +93,20 @@ TEST(Regression, UnsentDeleteTriedAgainOnASilentBackendStillEndsInTime) {
   EXPECT_TRUE(client.read_line().starts_with("SERVER_ERROR ringfence"));
 }
 
+TEST(Regression, UnsentDeleteIsNotTriedAgainBehindALaterSet) {
+  PortHost host;
+  TextClient client = host.client(5s);
+  const std::string key = host.key_on(0);
+  host.memcached(0).kill();
+
+  client.send("delete " + key + "\r\nset " + key + " 0 0 1\r\nv\r\n");
+  pass(50ms);
+  host.memcached(0).restart();
+
+  EXPECT_TRUE(client.read_line().starts_with("SERVER_ERROR ringfence"));
+  EXPECT_EQ(client.read_line(), "NOT_STORED");
+  EXPECT_EQ(host.memcached(0).stat("delete_misses"), 0U);
+}
+
 }  // namespace
 }  // namespace ringfence::live
