@@ -120,6 +120,11 @@ void Dispatcher::unpark(Request& request) {
 }
 
 void Dispatcher::view_changed() {
+  // A lease is back, whether or not a request comes to see it. Relaxed: nothing is read by it; the
+  // writer is SegmentWriter::store_deadline.
+  const std::int64_t deadline_ns =
+      thread_.segment().control().deadline_coarse_ns.load(std::memory_order_relaxed);
+  if (shm_layout::coarse_ns() < deadline_ns) lapsed_since_ms_ = 0;
   // Each one that waits now, once; those that must wait again go to the end of the list.
   for (std::size_t count = parked_.size(); count > 0 && !parked_.is_empty(); --count) {
     resume(*parked_.head());

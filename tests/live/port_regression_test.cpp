@@ -108,5 +108,21 @@ TEST(Regression, UnsentDeleteIsNotTriedAgainBehindALaterSet) {
   EXPECT_EQ(host.memcached(0).stat("delete_misses"), 0U);
 }
 
+TEST(Regression, SecondLapseOfTheLeaseIsWaitedOutLikeTheFirst) {
+  PortHost host;
+  TextClient client = host.client(5s);
+  host.end_lease();
+  EXPECT_EQ(client.set("k", "v"), "NOT_STORED");
+  host.renew_lease();  // no request comes now
+  pass(50ms);
+
+  host.end_lease();
+  client.send("set k 0 0 1\r\nv\r\n");
+  pass(50ms);
+  host.renew_lease();
+
+  EXPECT_EQ(client.read_line(), "STORED");
+}
+
 }  // namespace
 }  // namespace ringfence::live
