@@ -242,7 +242,9 @@ void Client::note_value(std::size_t bytes) noexcept {
 
 bool Client::is_over() const noexcept {
   if (outstanding_ != 0 || !output_.is_empty() || upload != nullptr) return false;
-  return is_closing_ || is_input_ended_ || (thread_.is_draining() && input().empty());
+  if (is_closing_) return true;
+  if (wants_to_run_) return false;  // commands, or keys of one, are still to be taken
+  return is_input_ended_ || (thread_.is_draining() && input().empty());
 }
 
 void Client::flush() {

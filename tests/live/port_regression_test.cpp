@@ -124,5 +124,32 @@ TEST(Regression, SecondLapseOfTheLeaseIsWaitedOutLikeTheFirst) {
   EXPECT_EQ(client.read_line(), "STORED");
 }
 
+TEST(Regression, DrainLetsAMultiGetOverTheWindowEnd) {
+  PortHost host;
+  TextClient client = host.client(5s);
+  const std::string value(300'000, 'x');
+  const std::string key = host.key_on(0);
+  EXPECT_EQ(client.set(key, value), "STORED");
+  EXPECT_EQ(client.get(key), value);  // the window is a few keys now
+  host.memcached(0).stop();
+  std::string command = "get";
+  for (int i = 0; i < 30; ++i) command += " " + key;
+  client.send(command + "\r\n");
+  pass(50ms);
+
+  std::thread draining([&] { host.port().drain(agent::core::Duration{5'000'000'000}); });
+  pass(50ms);
+  host.memcached(0).resume();
+
+  EXPECT_NO_THROW({
+    for (int i = 0; i < 30; ++i) {
+      EXPECT_TRUE(client.read_line().starts_with("VALUE "));
+      EXPECT_EQ(client.read_line(), value);
+    }
+    EXPECT_EQ(client.read_line(), "END");
+  });
+  draining.join();
+}
+
 }  // namespace
 }  // namespace ringfence::live
