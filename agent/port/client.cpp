@@ -45,7 +45,10 @@ bool Client::prepare_input() {
 }
 
 void Client::receive() {
-  if (!wants_input()) return;
+  if (!wants_input()) {
+    update_interest();  // a bound closed meanwhile; what opens it again asks for input again
+    return;
+  }
   if (!prepare_input()) {
     answer_locally("SERVER_ERROR out of memory reading request\r\n");
     close_after_answers();
