@@ -2,7 +2,6 @@
 #include "agent/port/backend_link.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
@@ -19,9 +18,7 @@ BackendLink::BackendLink(IoThread& thread, std::uint16_t index, const shm_layout
 
 bool BackendLink::serves(const shm_layout::BackendInfo& info) const noexcept {
   const auto address = address_of(info);
-  return address.is_ok() && incarnation_ == info.incarnation &&
-         address.value().size == address_.size &&
-         std::memcmp(&address.value().storage, &address_.storage, sizeof(address_.storage)) == 0;
+  return address.is_ok() && incarnation_ == info.incarnation && address.value() == address_;
 }
 
 bool BackendLink::is_reachable() const noexcept {

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <cstring>
 #include <string>
 
 #include "shm_layout/layout.hpp"
@@ -14,6 +15,11 @@ namespace ringfence::agent::port {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
+
+  // Whoever fills `storage` leaves the rest of it zero.
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+    return a.size == b.size && std::memcmp(&a.storage, &b.storage, sizeof(a.storage)) == 0;
+  }
 };
 
 // "ip:port", "[v6]:port" or an absolute unix path.

@@ -9,10 +9,13 @@
 namespace ringfence::agent::port {
 
 UploadConnection::UploadConnection(Uploads& uploads, const BackendLink& link)
-    : uploads_(uploads), incarnation_(link.incarnation()), index_(link.index()) {}
+    : uploads_(uploads),
+      address_(link.address()),
+      incarnation_(link.incarnation()),
+      index_(link.index()) {}
 
 bool UploadConnection::leads_to(const BackendLink& link) const noexcept {
-  return index_ == link.index() && incarnation_ == link.incarnation();
+  return index_ == link.index() && incarnation_ == link.incarnation() && address_ == link.address();
 }
 
 void UploadConnection::on_socket(int events) {

@@ -36,6 +36,7 @@ class UploadConnection final : public SocketOwner {
  private:
   friend class Uploads;
   Uploads& uploads_;
+  SocketAddress address_;
   std::uint64_t incarnation_;
   std::uint16_t index_;
 };
