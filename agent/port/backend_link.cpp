@@ -46,7 +46,8 @@ void BackendLink::send(Request& request) {
 
 bool BackendLink::joins_group(const Request& request) const noexcept {
   const bool has_time = is_get_and_touch(request.verb);
-  return group_.keys > 0 && group_.keys < group_keys_max && group_.verb == request.verb &&
+  return group_.keys > 0 && !waiting_.is_empty() && group_.keys < group_keys_max &&
+         group_.verb == request.verb &&
          group_.bytes < (has_time ? group_bytes_max_gat - shim::key_bytes_max : group_bytes_max) &&
          (!has_time || group_.exptime == request.exptime);
 }
@@ -179,7 +180,7 @@ void BackendLink::note_trouble() {
 }
 
 void BackendLink::break_off(LossKind kind) {
-  const std::uint64_t written_bytes = staged_bytes_ - output_.size_bytes();
+  const std::uint64_t written = written_bytes();
   const bool is_first_failure = backoff_ms_ == 0;
   // A connection that had worked is opened anew at once; after that, ever more slowly.
   const bool may_retry_now = kind == LossKind::broken && is_first_failure;
@@ -200,7 +201,7 @@ void BackendLink::break_off(LossKind kind) {
   waiting_ = {};
   while (!lost.is_empty()) {
     Request& request = *lost.pop();
-    const bool is_unsent = request.stream_begin >= written_bytes;
+    const bool is_unsent = request.stream_begin >= written;
     thread_.dispatcher().on_lost(request,
                                  is_unsent && kind == LossKind::broken ? LossKind::not_sent : kind);
   }

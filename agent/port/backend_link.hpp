@@ -66,6 +66,9 @@ class BackendLink final : public SocketOwner {
   void add_retrieval(Request& request, std::string_view wire_key);
   void add_command(Request& request, std::string_view wire_key);
   void close_group();
+  [[nodiscard]] std::uint64_t written_bytes() const noexcept {
+    return staged_bytes_ - output_.size_bytes();
+  }
 
   void receive();
   [[nodiscard]] Taken take_replies(const ChunkRef& chunk, std::string_view& bytes);

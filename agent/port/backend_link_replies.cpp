@@ -39,7 +39,10 @@ void BackendLink::receive() {
 
 BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_view& bytes) {
   while (!bytes.empty()) {
-    if (waiting_.is_empty() && !expects_end_) return Taken::violation;  // nobody asked
+    // Nobody asked, or nothing of the question has left this host.
+    const bool is_asked =
+        expects_end_ || (!waiting_.is_empty() && waiting_.head()->stream_begin < written_bytes());
+    if (!is_asked) return Taken::violation;
     const bool is_values = expects_end_ || is_retrieval(waiting_.head()->verb);
     const ReplyEvent event = parser_.next(is_values ? ReplyShape::values : ReplyShape::line, bytes);
     if (event.kind == ReplyEventKind::need_more) return Taken::all;
