@@ -150,7 +150,9 @@ void BackendLink::unblock() {
 bool BackendLink::tick_blocked(std::uint64_t now_ms) {
   Client& client = *blocker_;
   const std::uint64_t since = std::max(client.last_progress_ms(), blocked_since_ms_);
-  if (now_ms < since + slow_client_ms) return true;
+  // A client that takes its replies, but slowly, delays the others for so long at most.
+  const bool is_over_time = now_ms >= blocked_since_ms_ + thread_.request_timeout_ms();
+  if (now_ms < since + slow_client_ms && !is_over_time) return true;
   if (client.has_output()) {
     thread_.counters().closed_slow_clients.add();
     client.reset();  // unblocks
