@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <thread>
 
 #include "tests/live/support/port_host.hpp"
 
@@ -63,22 +62,6 @@ TEST(Regression, ClientOfMoreNoreplySetsThanItsWindowIsReadFromAgain) {
   EXPECT_EQ(client.get("key399"), "v");
 }
 
-TEST(Regression, ClientOfALargeMultiGetIsReadFromAgain) {
-  PortHost host;
-  TextClient client = host.client(5s);
-  const std::string value(1'000'000, 'x');
-  EXPECT_EQ(client.set("k", value), "STORED");
-
-  for (int round = 0; round < 3; ++round) {
-    client.send("get k k k k k\r\n");
-    for (int i = 0; i < 5; ++i) {
-      EXPECT_EQ(client.read_line(), "VALUE k 0 1000000");
-      EXPECT_EQ(client.read_line(), value);
-    }
-    EXPECT_EQ(client.read_line(), "END");
-  }
-}
-
 TEST(Regression, UnsentDeleteTriedAgainOnASilentBackendStillEndsInTime) {
   PortHost host;
   TextClient client = host.client(5s);
@@ -122,33 +105,6 @@ TEST(Regression, SecondLapseOfTheLeaseIsWaitedOutLikeTheFirst) {
   host.renew_lease();
 
   EXPECT_EQ(client.read_line(), "STORED");
-}
-
-TEST(Regression, DrainLetsAMultiGetOverTheWindowEnd) {
-  PortHost host;
-  TextClient client = host.client(5s);
-  const std::string value(300'000, 'x');
-  const std::string key = host.key_on(0);
-  EXPECT_EQ(client.set(key, value), "STORED");
-  EXPECT_EQ(client.get(key), value);  // the window is a few keys now
-  host.memcached(0).stop();
-  std::string command = "get";
-  for (int i = 0; i < 30; ++i) command += " " + key;
-  client.send(command + "\r\n");
-  pass(50ms);
-
-  std::thread draining([&] { host.port().drain(agent::core::Duration{5'000'000'000}); });
-  pass(50ms);
-  host.memcached(0).resume();
-
-  EXPECT_NO_THROW({
-    for (int i = 0; i < 30; ++i) {
-      EXPECT_TRUE(client.read_line().starts_with("VALUE "));
-      EXPECT_EQ(client.read_line(), value);
-    }
-    EXPECT_EQ(client.read_line(), "END");
-  });
-  draining.join();
 }
 
 }  // namespace
