@@ -63,6 +63,7 @@ class BackendWatch final : private ConnectionEvents {
   struct Flush {
     core::RequestId id;
     FlushScript script;
+    bool expected_claim = false;     // before it began
     std::int64_t wait_until_ns = 0;  // 0: an exchange is under way
   };
 
@@ -88,6 +89,7 @@ class BackendWatch final : private ConnectionEvents {
   void check_claim(const Reply& reply);
   void look_why_claim_is_gone();
   void restore_claim();
+  void check_contents(const ServerStats& stats);
   void write_claim();
   [[nodiscard]] std::string why_contents_are_lost(const ServerStats& stats) const;
   void report_contents_lost(std::string why, const ServerStats& stats);
@@ -119,8 +121,9 @@ class BackendWatch final : private ConnectionEvents {
 
   ServerStats baseline_;  // as it was when last known to be the same instance
   bool expects_claim_ = false;
-  bool wants_claim_ = false;      // ordered while there was no connection
-  bool is_asking_claim_ = false;  // an exchange about a claim that is gone is under way
+  bool is_flush_uncertain_ = false;  // ours failed, and may have emptied it all the same
+  bool wants_claim_ = false;         // ordered while there was no connection
+  bool is_asking_claim_ = false;     // an exchange about a claim that is gone is under way
   std::int64_t renew_at_ns_ = 0;
   std::optional<Flush> flush_;
 };

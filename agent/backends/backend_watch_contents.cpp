@@ -75,6 +75,7 @@ void BackendWatch::on_inspected(Dialogue::Replies replies) {
   } else {
     is_answered_ = true;
     baseline_ = stats;
+    is_flush_uncertain_ = false;
     const std::string owner(claimed_by(replies[1].value));
     const bool is_marked = claimed_by(replies[2].value) == context_.claim.cluster_id_hex;
     expects_claim_ = owner == context_.claim.cluster_id_hex || (owner.empty() && is_marked);
@@ -89,7 +90,10 @@ void BackendWatch::on_inspected(Dialogue::Replies replies) {
 void BackendWatch::check_claim(const Reply& reply) {
   if (!expects_claim_ || is_asking_claim_ || !reply.line.empty()) return;
   if (!reply.has_value) return look_why_claim_is_gone();
-  if (claimed_by(reply.value) == context_.claim.cluster_id_hex) return;
+  if (claimed_by(reply.value) == context_.claim.cluster_id_hex) {
+    if (is_flush_uncertain_) restore_claim();  // the mark may be gone, and the count is needed
+    return;
+  }
   report_contents_lost("claimed by another fleet: " + reply.value, baseline_);
 }
 
@@ -110,10 +114,16 @@ void BackendWatch::restore_claim() {
   is_asking_claim_ = ask(claim_commands("add", context_.claim.value) + "stats\r\n", claim_shapes,
                          settings_.probe_timeout.ns, [this](Dialogue::Replies replies) {
                            is_asking_claim_ = false;
-                           const ServerStats stats = replies[2].stats;
-                           std::string why = why_contents_are_lost(stats);
-                           if (!why.empty()) report_contents_lost(std::move(why), stats);
+                           check_contents(replies[2].stats);
                          });
+}
+
+// The claim was just looked after: what these stats show of our own flush is known from now on.
+void BackendWatch::check_contents(const ServerStats& stats) {
+  std::string why = why_contents_are_lost(stats);
+  if (!why.empty()) return report_contents_lost(std::move(why), stats);
+  if (is_flush_uncertain_ && stats.is_memcached()) baseline_ = stats;
+  is_flush_uncertain_ = is_flush_uncertain_ && !stats.is_memcached();
 }
 
 std::string BackendWatch::why_contents_are_lost(const ServerStats& stats) const {
@@ -124,12 +134,13 @@ std::string BackendWatch::why_contents_are_lost(const ServerStats& stats) const 
     return "it restarted (pid " + std::to_string(baseline_.pid) + ", now " +
            std::to_string(stats.pid) + ")";
   }
-  if (stats.cmd_flush != baseline_.cmd_flush) return "somebody else flushed it";
+  const bool is_flushed = stats.cmd_flush != baseline_.cmd_flush;
+  if (is_flushed && !is_flush_uncertain_) return "somebody else flushed it";
   return {};
 }
 
 void BackendWatch::report_contents_lost(std::string why, const ServerStats& stats) {
-  expects_claim_ = false;
+  expects_claim_ = is_flush_uncertain_ = false;
   baseline_ = stats;
   context_.emit(core::BackendContentsLost{pool_, address_, std::move(why)});
 }
@@ -152,12 +163,12 @@ void BackendWatch::write_claim() {
 void BackendWatch::flush(const core::FlushBackend& order) {
   if (phase_ != Phase::ready || flush_) {
     const char* why = flush_ ? "a flush is already under way" : "there is no connection to it";
-    const auto outcome = flush_ ? core::FlushOutcome::not_done : core::FlushOutcome::unreachable;
-    return context_.emit(core::FlushFinished{order.id, pool_, address_, outcome, why});
+    return context_.emit(
+        core::FlushFinished{order.id, pool_, address_, core::FlushOutcome::unreachable, why});
   }
+  flush_.emplace(Flush{order.id, FlushScript(make_nonce(), context_.claim.value, order.is_proof),
+                       expects_claim_, 0});
   expects_claim_ = wants_claim_ = false;
-  flush_.emplace(
-      Flush{order.id, FlushScript(make_nonce(), context_.claim.value, order.is_proof), 0});
   take_step(flush_->script.begin(static_cast<std::int64_t>(uv_hrtime())));
 }
 
@@ -176,7 +187,7 @@ void BackendWatch::take_step(const FlushScript::Step& step) {
         if (!flush_) return;
         take_step(flush_->script.on_replies(static_cast<std::int64_t>(uv_hrtime()), replies));
       });
-  if (!is_asked) finish_flush(core::FlushOutcome::not_done, "the connection is not clean");
+  if (!is_asked) finish_flush(core::FlushOutcome::unreachable, "the connection is not clean");
 }
 
 void BackendWatch::finish_flush(core::FlushOutcome outcome, const std::string& why) {
@@ -186,7 +197,13 @@ void BackendWatch::finish_flush(core::FlushOutcome outcome, const std::string& w
     ++counters_.flush_count;
     baseline_ = done.script.stats();
     expects_claim_ = true;
+    is_flush_uncertain_ = false;
     renew_at_ns_ = static_cast<std::int64_t>(uv_hrtime()) + claim_renewal_s * ns_per_second;
+  } else if (done.expected_claim) {
+    // It is supervised as before. A probe at once writes the claim anew if our flush took it.
+    expects_claim_ = is_flush_uncertain_ = true;
+    next_probe_ns_ = 0;
+    context_.wake_by(static_cast<std::int64_t>(uv_hrtime()));
   }
   context_.emit(core::FlushFinished{done.id, pool_, address_, outcome, why});
 }

@@ -122,6 +122,22 @@ TEST(G3_Watcher, ServerThatForbidsFlushThenRefused) {
   EXPECT_NE(finished.why.find("not allowed"), std::string::npos);
 }
 
+TEST(Regression, ClaimedServerThatRefusedAFlushThenItsRestartIsNoticed) {
+  Memcached memcached({"-F"});
+  WatcherRig rig;
+  rig.watch(memcached.address());
+  ASSERT_NE(rig.next<BackendAnswered>().address, "");
+  rig.watcher().claim({"pool", memcached.address()});
+  rig.turn_for(Milliseconds{100});
+  ASSERT_EQ(rig.flush(memcached.address()).outcome, FlushOutcome::refused);
+  rig.turn_for(Milliseconds{200});
+  EXPECT_EQ(rig.count<BackendContentsLost>(), 0U);
+  ASSERT_EQ(memcached.client().ask("delete ringfence!claim"), "DELETED");
+  rig.turn_for(Milliseconds{300});
+  EXPECT_EQ(rig.count<BackendContentsLost>(), 0U);
+  EXPECT_NE(memcached.client().get("ringfence!claim"), std::nullopt) << "supervised no longer";
+}
+
 TEST(G3_Watcher, KilledDuringFlushThenUnreachable) {
   Memcached memcached;
   memcached.client().set("k", "v");
