@@ -79,6 +79,24 @@ Status check_backends(const PoolConfig& pool, const PoolLines& at_lines, const L
   return Done{};
 }
 
+// Two pools would share the keys on its wire, and its claim: neither could tell what is its own.
+Status check_backends_across_pools(const Config& config, const Lines& lines) {
+  std::map<std::string, std::string> owners;
+  for (std::size_t i = 0; i < config.pools.size(); i++) {
+    const PoolConfig& pool = config.pools[i];
+    for (std::size_t n = 0; n < pool.backends.size(); n++) {
+      const std::string& address = pool.backends[n].address;
+      const auto [owner, is_first] = owners.emplace(address, pool.name);
+      if (is_first) continue;
+      return at(lines, element_line(lines.pools[i], "backends", n),
+                fmt::format("backend {} of pool \"{}\" is one of pool \"{}\" already, and a "
+                            "memcached serves one pool: remove one, or start another memcached",
+                            address, pool.name, owner->second));
+    }
+  }
+  return Done{};
+}
+
 Status check_pools(const Config& config, const Lines& lines) {
   if (lines.pools.empty()) return Done{};
   if (config.pools.size() > pool_count_max) {
@@ -114,7 +132,7 @@ Status check_pools(const Config& config, const Lines& lines) {
                             pool.listen[n], owner->second));
     }
   }
-  return Done{};
+  return check_backends_across_pools(config, lines);
 }
 
 }  // namespace

@@ -47,6 +47,13 @@ Candidate* Admissions::find(const std::string& pool, const std::string& address)
   return found == candidates_.end() ? nullptr : &found->second;
 }
 
+std::string Admissions::other_pool_of(const Key& key) const {
+  const auto other = std::find_if(candidates_.begin(), candidates_.end(), [&key](const auto& some) {
+    return some.first.second == key.second && some.first.first != key.first;
+  });
+  return other == candidates_.end() ? std::string() : other->first.first;
+}
+
 void Admissions::set_phase(const Key& key, Candidate& candidate, Phase phase, std::string reason) {
   if (candidate.phase == phase && candidate.reason == reason) return;
   if (candidate.phase != phase) candidate.since = desk_.now;

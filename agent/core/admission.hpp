@@ -101,6 +101,8 @@ class Admissions {
   [[nodiscard]] Candidates& all() { return candidates_; }
   [[nodiscard]] const Candidates& all() const { return candidates_; }
   [[nodiscard]] Candidate* find(const std::string& pool, const std::string& address);
+  // The other pool that wants or holds this address; empty: none does.
+  [[nodiscard]] std::string other_pool_of(const Key& key) const;
   [[nodiscard]] bool has_configuration() const { return has_configuration_; }
   [[nodiscard]] const std::vector<WantedPool>& configuration() const { return pools_; }
   [[nodiscard]] const ViewIndex& index() { return index_.of(desk_.replica.view()); }

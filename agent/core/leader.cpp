@@ -166,6 +166,14 @@ void Leader::on_backend_command(RequestId id, BackendCommand command) {
                  : "no pool " + command.pool + " here"});
     return;
   }
+  const std::string other = admissions_.other_pool_of({command.pool, command.address});
+  if (command.is_add && !other.empty()) {
+    desk_.emit(Answer{id, false,
+                      fmt::format("{} is a backend of pool {} already, and a memcached serves one "
+                                  "pool: remove it there first, or start another",
+                                  command.address, other)});
+    return;
+  }
   const std::string text = fmt::format("{} {} pool {}", command.address,
                                        command.is_add ? "is wanted in" : "leaves", command.pool);
   const RequestId commit = desk_.next_id();

@@ -193,6 +193,11 @@ const Mistake mistakes[] = {
      "f.toml:3: pool \"a\" stands twice (first in line 1): give each its own name"},
     {"BackendTwice", "[[pool]]\nbackends = [\n\"A:1\",\n\"a:1 weight=2\"]\n",
      "f.toml:4: backend a:1 stands twice in pool \"default\" (first in line 3): remove one"},
+    {"BackendInTwoPools",
+     "[[pool]]\nname = \"a\"\nbackends = [\"m:1\"]\n[[pool]]\nname = \"b\"\n"
+     "backends = [\"n:1\",\n\"M:1\"]\n",
+     "f.toml:7: backend m:1 of pool \"b\" is one of pool \"a\" already, and a memcached serves "
+     "one pool: remove one, or start another memcached"},
     {"ListenTwice",
      "[[pool]]\nname = \"a\"\nlisten = [\"127.0.0.1:5\"]\n[[pool]]\nname = \"b\"\n"
      "listen = [\"127.0.0.1:5\"]\n",

@@ -77,6 +77,19 @@ TEST(CoreCommand, UnknownPoolIsRefused) {
   EXPECT_NE(rig.last<Answer>()->text.find("nope"), std::string::npos);
 }
 
+TEST(Regression, AddOfAnotherPoolsBackendIsRefusedUntilItLeft) {
+  Rig rig;
+  WantedPool other = Rig::pool({});
+  other.name = "q";
+  rig.start({Rig::pool({"a"}), other});
+  rig.give(BackendAddAsked{RequestId{1}, "q", "a", 1, "root"});
+  EXPECT_FALSE(rig.last<Answer>()->is_ok);
+  EXPECT_NE(rig.last<Answer>()->text.find("pool p"), std::string::npos);
+  rig.give(BackendRemoveAsked{RequestId{2}, "p", "a", "root"});
+  rig.give(BackendAddAsked{RequestId{3}, "q", "a", 1, "root"});
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+}
+
 TEST(CoreCommand, UncertainCommitIsToldSo) {
   Rig rig;
   rig.serve(Rig::pool({"a"}));
