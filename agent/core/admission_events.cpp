@@ -174,7 +174,8 @@ bool Admissions::is_usable(const Key& key, Candidate& candidate, const FlushFini
     return false;
   }
   const Pool* pool = desk_.replica.view()->find(finished.pool);
-  if (pool != nullptr && pool->options.admits_unflushed) {
+  const bool may_skip = pool != nullptr && pool->options.admits_unflushed;
+  if (may_skip && !desk_.settings.was_state_lost) {
     desk_.emit(ClaimBackend{key.first, key.second});
     return true;
   }
@@ -183,6 +184,11 @@ bool Admissions::is_usable(const Key& key, Candidate& candidate, const FlushFini
                                   is_refusal ? "refuses flush_all (is it started with -F?)"
                                              : "answers flush_all, but its items are still there",
                                   finished.why);
+  if (may_skip) {
+    candidate.trouble +=
+        " (admit_unflushed does not count, because this agent's state was lost once: values of "
+        "the fleet's earlier life may lie there)";
+  }
   retry_later(candidate, false);
   set_phase(key, candidate, Phase::refused, candidate.trouble);
   return false;

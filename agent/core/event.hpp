@@ -109,6 +109,8 @@ struct BackendContentsLost {
   std::string pool, address;
   std::string why;
 };
+// refused and not_done: the server's own doing. unreachable: it was not carried out to its end, for
+// whatever reason, and says nothing of the server.
 enum class FlushOutcome : std::uint8_t { verified, refused, not_done, unreachable };
 struct FlushFinished {
   RequestId id;

@@ -27,6 +27,8 @@ struct NodeSettings {
   // Readers of an earlier life may hold a lease until then: nothing moved is activated before
   // (unless this agent took over its own segment with its fences).
   Instant earlier_leases_end;
+  // The fleet's state was lost once: what lies unflushed may carry its earlier life's keys.
+  bool was_state_lost = false;
   // What the segment that was taken over shows; a lower epoch is never published.
   Epoch published_epoch;
 };

@@ -158,6 +158,7 @@ void Daemon::make_node() {
   settings.lease = config_.lease.length;
   settings.lease_margin = config_.lease.margin;
   settings.earlier_leases_end = earlier_leases_end();
+  settings.was_state_lost = marker_.was_state_lost;
   for (const auto& [name, host] : pools_) {
     if (host->writer().opened_as() != shm_layout::OpenedAs::taken_over) continue;
     // Acquire; pairs with the release in SegmentWriter::end_publish of the earlier life.

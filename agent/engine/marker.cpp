@@ -9,8 +9,8 @@
 namespace ringfence::agent::engine {
 namespace {
 
-constexpr std::string_view magic = "RNGMARK1";
-constexpr std::size_t sum_offset = 56;
+constexpr std::string_view magic = "RNGMARK2";
+constexpr std::size_t sum_offset = 64;
 
 void put(std::string& bytes, std::uint64_t value) {
   for (unsigned shift = 0; shift < 64; shift += 8) {
@@ -35,6 +35,7 @@ std::string encode_marker(const Marker& marker) {
   put(bytes, marker.incarnation.value);
   put(bytes, marker.term_max.value);
   put(bytes, marker.epoch_max.value);
+  put(bytes, marker.was_state_lost ? 1 : 0);
   put(bytes, XXH3_64bits(bytes.data(), bytes.size()));
   return bytes;
 }
@@ -49,6 +50,7 @@ std::optional<Marker> decode_marker(std::string_view bytes) {
   marker.incarnation = {get(bytes, 32)};
   marker.term_max = {get(bytes, 40)};
   marker.epoch_max = {get(bytes, 48)};
+  marker.was_state_lost = get(bytes, 56) != 0;
   return marker;
 }
 

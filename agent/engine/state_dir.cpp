@@ -78,6 +78,7 @@ Status StateDir::begin_anew(core::Incarnation after, OpenedState& opened) {
   Result<Marker> marker = new_identity(incarnation);
   if (!marker) return marker.error();
   opened.marker = marker.value();
+  opened.marker.was_state_lost = opened.found == StateFound::lost;
   if (Status status = make_dir(engine_path(path_)); !status) return status;
   return store(opened.marker);
 }

@@ -4,7 +4,7 @@
 // renamed. One thread; every call may block on the disk.
 //
 //   <state_dir>/lock             held while an agent lives
-//   <state_dir>/marker           64 bytes, see marker.hpp
+//   <state_dir>/marker           72 bytes, see marker.hpp
 //   <state_dir>/engine/          libraft's log
 //   <state_dir>/damaged-<time>/  what was set aside, for people; never read again
 #pragma once
@@ -22,6 +22,7 @@ struct Marker {
   core::Incarnation incarnation;  // of this start
   core::Term term_max;
   core::Epoch epoch_max;
+  bool was_state_lost = false;  // in this life or an earlier one; never cleared
 };
 
 enum class StateFound : std::uint8_t {

@@ -105,6 +105,20 @@ TEST(CoreAdmission, PoolThatAdmitsUnflushedClaimsInstead) {
   EXPECT_EQ(rig.state("a"), "serving");
 }
 
+TEST(G3_Admission, StateWasLostThenUnflushedIsRefusedWhateverThePoolAdmits) {
+  NodeSettings settings = Rig::settings();
+  settings.was_state_lost = true;
+  Rig rig(settings);
+  WantedPool pool = pool_of({"a"});
+  pool.options.admits_unflushed = true;
+  rig.start({pool});
+  rig.answer("a");
+  rig.flush_finished(rig.flushes.front(), FlushOutcome::refused);
+  EXPECT_EQ(rig.count<ClaimBackend>(), 0U);
+  EXPECT_EQ(rig.state("a"), "refused");
+  EXPECT_NE(rig.reason("a").find("state was lost"), std::string::npos);
+}
+
 TEST(CoreAdmission, UnreachableDuringTheFlushThenInspectedAnew) {
   Rig rig;
   rig.start({pool_of({"a"})});

@@ -56,6 +56,7 @@ TEST(Marker, EncodedThenDecodedTheSame) {
   marker.incarnation = {9};
   marker.term_max = {~std::uint64_t{0}};
   marker.epoch_max = {11};
+  marker.was_state_lost = true;
 
   const std::string bytes = encode_marker(marker);
   const std::optional<Marker> back = decode_marker(bytes);
@@ -67,6 +68,7 @@ TEST(Marker, EncodedThenDecodedTheSame) {
   EXPECT_EQ(back->incarnation, marker.incarnation);
   EXPECT_EQ(back->term_max, marker.term_max);
   EXPECT_EQ(back->epoch_max, marker.epoch_max);
+  EXPECT_TRUE(back->was_state_lost);
 }
 
 TEST(Marker, AnyBitFlippedOrLengthChangedThenRefused) {
@@ -164,6 +166,20 @@ TEST(StateDir, MarkerGoneButLogThereThenLost) {
   const Opened again(temp.path());
   EXPECT_EQ(again.state.found, StateFound::lost);
   EXPECT_EQ(count_aside(temp.path()), 1U);
+}
+
+TEST(G3_StateDir, LostOnceThenEveryLaterStartKnows) {
+  const TempDir temp;
+  {
+    const Opened first(temp.path());
+    EXPECT_FALSE(first.state.marker.was_state_lost);
+    write(first.state.engine_dir + "/log", "x");
+  }
+  std::filesystem::remove(temp.path() + "/marker");
+  for (int i = 0; i < 3; i++) {
+    const Opened again(temp.path());
+    EXPECT_TRUE(again.state.marker.was_state_lost) << i;
+  }
 }
 
 TEST(StateDir, LogGoneThatMarkerKnowsThenLost) {
