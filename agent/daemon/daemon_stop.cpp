@@ -59,11 +59,12 @@ void Daemon::stop(Ending ending) {
 }
 
 void Daemon::drain(PoolHost& host, std::function<void()> then) {
+  host.port().begin_drain(drain_limit);
   auto* job = new DrainJob{{}, &host.port(), std::move(then)};
   job->work.data = job;
   uv_queue_work(
       &loop_, &job->work,
-      [](uv_work_t* work) { static_cast<DrainJob*>(work->data)->port->drain(drain_limit); },
+      [](uv_work_t* work) { static_cast<DrainJob*>(work->data)->port->wait_drained(); },
       [](uv_work_t* work, int) {
         const std::unique_ptr<DrainJob> done(static_cast<DrainJob*>(work->data));
         done->then();

@@ -59,12 +59,13 @@ void IoThread::run_loop() {
   uv_loop_close(&loop_);
 }
 
-void IoThread::post(Task task) {
-  {
-    const std::lock_guard lock(posts_mutex_);
-    posts_.push_back(std::move(task));
-  }
+bool IoThread::post(Task task) {
+  // Under the lock also for the wake, which close_handles() closes.
+  const std::lock_guard lock(posts_mutex_);
+  if (takes_no_posts_) return false;
+  posts_.push_back(std::move(task));
   uv_async_send(&wake_);
+  return true;
 }
 
 void IoThread::join() {
@@ -201,7 +202,11 @@ void IoThread::close_handles() {
   is_closing_ = true;
   links_.close();
   uploads_.close();
-  close_handle(wake_);
+  {
+    const std::lock_guard lock(posts_mutex_);
+    takes_no_posts_ = true;
+    close_handle(wake_);
+  }
   close_handle(before_poll_);
   close_handle(after_poll_);
   close_handle(tick_timer_);

@@ -50,7 +50,7 @@ class IoThread {
   IoThread& operator=(const IoThread&) = delete;
 
   [[nodiscard]] Status start();
-  void post(Task task);  // any thread
+  bool post(Task task);  // any thread; false: the thread ends, and the task is dropped
   void join();           // after finish() was posted
 
   // Takes a connected socket over.
@@ -125,7 +125,8 @@ class IoThread {
   std::thread thread_;
 
   std::mutex posts_mutex_;
-  std::vector<Task> posts_;  // guarded by posts_mutex_
+  std::vector<Task> posts_;      // guarded by posts_mutex_
+  bool takes_no_posts_ = false;  // guarded by posts_mutex_; wake_ is closed then
 
   ThreadCounters counters_;
   Account input_, output_;

@@ -50,7 +50,10 @@ class PortImpl final : public Port {
   PortImpl(const PortSettings& settings, const shm_layout::SegmentReader& segment,
            PortEvents& events)
       : settings_(settings), shared_{segment, events, shm_layout::boottime_ns(), {}, {}} {}
-  ~PortImpl() override { drain({}); }
+  ~PortImpl() override {
+    PortImpl::begin_drain({});
+    PortImpl::wait_drained();
+  }
 
   [[nodiscard]] Status open();
 
@@ -66,7 +69,8 @@ class PortImpl final : public Port {
   void set_version(const std::string& version) override {
     post_to_all([version](IoThread& thread) { thread.version() = version; });
   }
-  void drain(core::Duration deadline) override;
+  void begin_drain(core::Duration deadline) override;
+  void wait_drained() override;
   [[nodiscard]] PortCounters counters() const override;
   [[nodiscard]] std::vector<BackendCounters> backend_counters() const override;
 
@@ -101,7 +105,7 @@ Status PortImpl::open() {
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     const Status started = threads_[i]->start();
     if (started) continue;
-    threads_.resize(i);  // those that run are joined by drain()
+    threads_.resize(i);  // those that run are joined by wait_drained()
     return started.error();
   }
   for (const std::string& text : settings_.listen) {
@@ -116,12 +120,13 @@ void PortImpl::run_on_acceptor(const std::function<void()>& work) {
   std::mutex mutex;
   std::condition_variable condition;
   bool is_done = false;
-  threads_.front()->post([&](IoThread&) {
+  const bool is_posted = threads_.front()->post([&](IoThread&) {
     work();
     const std::lock_guard lock(mutex);
     is_done = true;
     condition.notify_one();
   });
+  if (!is_posted) return;
   std::unique_lock lock(mutex);
   condition.wait(lock, [&] { return is_done; });
 }
@@ -202,7 +207,7 @@ Status PortImpl::apply(const PortSettings& settings) {
   return Done{};
 }
 
-void PortImpl::drain(core::Duration deadline) {
+void PortImpl::begin_drain(core::Duration deadline) {
   if (is_drained_ || threads_.empty()) return;
   run_on_acceptor([this] { listeners_.clear(); });
   open_addresses_.clear();
@@ -210,6 +215,10 @@ void PortImpl::drain(core::Duration deadline) {
       static_cast<std::uint64_t>(std::max<std::int64_t>(deadline.ns, 0) / shm_layout::ns_per_ms);
   post_to_all([limit_ms](IoThread& thread) { thread.finish(limit_ms); });
   is_drained_ = true;
+}
+
+// Touches nothing but the threads: the daemon's thread goes on calling meanwhile.
+void PortImpl::wait_drained() {
   for (auto& thread : threads_) thread->join();
 }
 

@@ -77,8 +77,13 @@ class Port {
   // The lowest memcached version among the backends: what `version` answers.
   virtual void set_version(const std::string& version) = 0;
   // Stops listening, lets open requests finish, closes idle clients; `deadline` closes the rest.
-  // Blocks until all I/O threads ended.
-  virtual void drain(core::Duration deadline) = 0;
+  virtual void begin_drain(core::Duration deadline) = 0;
+  // After begin_drain: blocks until all I/O threads ended. The one method for any thread.
+  virtual void wait_drained() = 0;
+  void drain(core::Duration deadline) {
+    begin_drain(deadline);
+    wait_drained();
+  }
 
   [[nodiscard]] virtual PortCounters counters() const = 0;
   [[nodiscard]] virtual std::vector<BackendCounters> backend_counters() const = 0;

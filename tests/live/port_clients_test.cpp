@@ -376,6 +376,23 @@ TEST_P(PortClients, DrainThenIdleClientsEndAndOpenRequestsAreAnswered) {
   draining.join();
 }
 
+TEST_P(PortClients, WokenWhileItDrainsAndAfterwardsThenNothingHappens) {
+  PortHost host{settings()};
+  TextClient half = host.client();
+  half.send("set k 0 0 10\r\n");
+  pass(50ms);
+
+  host.port().begin_drain(agent::core::Duration{100'000'000});
+  EXPECT_TRUE(host.port().addresses().empty());
+  std::thread waiting([&] { host.port().wait_drained(); });
+  host.port().view_changed();
+  EXPECT_TRUE(half.is_closed_by_peer());
+  waiting.join();
+
+  host.port().view_changed();
+  EXPECT_TRUE(host.port().addresses().empty());
+}
+
 TEST_P(PortClients, DrainOfAHalfCommandThenTheDeadlineEndsIt) {
   PortHost host{settings()};
   TextClient half = host.client();
