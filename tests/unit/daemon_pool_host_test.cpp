@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/daemon/pool_host.hpp"
-#include "segment_support.hpp"
+#include "tests/unit/segment_support.hpp"
 
 namespace ringfence::agent::daemon {
 namespace {
