@@ -3,8 +3,8 @@
 #   address  AddressSanitizer and UBSan: all tests but the long ones
 #   thread   ThreadSanitizer: unit tests, the port, and readers while an agent is killed (the simulator
 #            has one thread)
-#   clang    clang 14 compiles the programs (with RINGFENCE_TEST_FULL: all) without a warning, and libFuzzer runs each fuzzer for
-#            RINGFENCE_FUZZ_SECONDS (default 10)
+#   fuzz     clang and libFuzzer: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
+#   clang    clang 14 compiles everything without a warning
 set -eu
 top=$1
 build=$2-$3
@@ -16,6 +16,12 @@ configure() {
     cat "$build.log"
     exit 1
   }
+}
+
+configure_clang() {
+  [ -n "$clang_cpp" ] || { echo "clang is missing: tools/setup installs it"; exit 1; }
+  configure -DCMAKE_C_COMPILER="$clang_c" -DCMAKE_CXX_COMPILER="$clang_cpp" \
+    -DRINGFENCE_PCH=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1 "$@"
 }
 
 # Only what is asked for, and the compiler's words only when it fails.
@@ -52,13 +58,11 @@ case $kind in
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
       ctest --output-on-failure -L live -R '^(G5_|Port)'
     ;;
-  clang)
-    [ -n "$clang_cpp" ] || { echo "clang is missing: tools/setup installs it"; exit 1; }
-    configure -DCMAKE_C_COMPILER="$clang_c" -DCMAKE_CXX_COMPILER="$clang_cpp" \
-      -DRINGFENCE_PCH=ON -DRINGFENCE_FUZZ=ON -DRINGFENCE_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1
+  fuzz)
+    configure_clang -DRINGFENCE_FUZZ=ON -DRINGFENCE_BENCH=OFF
     fuzzers=$(find "$top/tests/fuzz" -name '*_fuzz.cpp' -exec basename {} .cpp \;)
     # shellcheck disable=SC2086
-    if [ -n "${RINGFENCE_TEST_FULL:-}" ]; then make all; else make $programs ringfence $fuzzers; fi
+    make $fuzzers
     for fuzzer in $fuzzers; do
       mkdir -p "$build/corpus/$fuzzer"
       "$build/bin/$fuzzer" -max_total_time="$fuzz_seconds" -print_final_stats=1 -timeout=10 \
@@ -69,8 +73,12 @@ case $kind in
       echo "$fuzzer: $(grep -E 'number_of_executed_units' "$build/$fuzzer.log")"
     done
     ;;
+  clang)
+    configure_clang
+    make all
+    ;;
   *)
-    echo "stage.sh: '$kind' is none of address, thread, clang"
+    echo "stage.sh: '$kind' is none of address, thread, fuzz, clang"
     exit 64
     ;;
 esac
