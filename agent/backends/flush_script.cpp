@@ -120,13 +120,11 @@ Step FlushScript::clock_read(std::int64_t now_ns, Dialogue::Replies replies) {
 
 Step FlushScript::ask_flush() {
   stage_ = Stage::flush;
-  has_flushed_ = true;
   return send("flush_all\r\n", {ReplyShape::line});
 }
 
 Step FlushScript::flushed(std::int64_t now_ns, const Reply& reply) {
   if (reply.line != "OK") {
-    has_flushed_ = false;
     return finished(FlushOutcome::refused, "it refuses flush_all: " + reply.line);
   }
   give_up_ns_ = now_ns + canary_limit_ns;

@@ -42,8 +42,6 @@ class FlushScript {
 
   // After `verified`: the server as it was when the claim was written.
   [[nodiscard]] const ServerStats& stats() const { return stats_; }
-  // Whether flush_all was sent: the server's cmd_flush grew by one.
-  [[nodiscard]] bool has_flushed() const { return has_flushed_; }
 
  private:
   enum class Stage : std::uint8_t { set_canary, await_clock, flush, look_for_canary, claim };
@@ -63,7 +61,6 @@ class FlushScript {
   Stage stage_ = Stage::set_canary;
   std::int64_t canary_time_s_ = 0;
   std::int64_t give_up_ns_ = 0;
-  bool has_flushed_ = false;
   ServerStats stats_;
 };
 
