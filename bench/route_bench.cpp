@@ -117,6 +117,38 @@ void loop_only(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(keys.next().data());
 }
 
+// The parts of a route, and all three with nothing around them: what no route of this contract can
+// go below on this machine.
+void part_coarse_clock(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(shm_layout::coarse_ns());
+}
+
+void part_key_hash(benchmark::State& state) {
+  Keys keys(state);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(shm_layout::slot_of_inline(keys.next(), shm_layout::PoolWord{}));
+  }
+}
+
+void part_hash_and_slot(benchmark::State& state) {
+  const shm_layout::SegmentReader& reader = segment().reader();
+  Keys keys(state);
+  for (auto _ : state) {
+    const auto slot = shm_layout::slot_of_inline(keys.next(), shm_layout::PoolWord{});
+    benchmark::DoNotOptimize(reader.slot(slot));
+  }
+}
+
+void route_floor(benchmark::State& state) {
+  const shm_layout::SegmentReader& reader = segment().reader();
+  Keys keys(state);
+  for (auto _ : state) {
+    const auto slot = shm_layout::slot_of_inline(keys.next(), shm_layout::PoolWord{});
+    benchmark::DoNotOptimize(reader.slot(slot));
+    benchmark::DoNotOptimize(shm_layout::coarse_ns());
+  }
+}
+
 // What a caller gets: the ticket, checked against the lease.
 void ringfence_route(benchmark::State& state) {
   const shm_layout::SegmentReader& reader = segment().reader();
@@ -175,6 +207,10 @@ void with_key_counts(benchmark::internal::Benchmark* bench) {
 }
 
 BENCHMARK(loop_only)->Apply(with_key_counts);
+BENCHMARK(part_coarse_clock);
+BENCHMARK(part_key_hash)->Apply(with_key_counts);
+BENCHMARK(part_hash_and_slot)->Apply(with_key_counts);
+BENCHMARK(route_floor)->Apply(with_key_counts);
 BENCHMARK(ringfence_route)->Apply(with_key_counts);
 BENCHMARK(ringfence_route_c_api)->Apply(with_key_counts);
 BENCHMARK(ringfence_validate)->Apply(with_key_counts);

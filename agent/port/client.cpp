@@ -298,7 +298,7 @@ void Client::close() {
   thread_.forget(*this);
   if (upload != nullptr) thread_.uploads().abandon(*this);
   thread_.flushes().forget(*this);
-  if (parked_count > 0) thread_.dispatcher().forget(*this);
+  thread_.dispatcher().forget(*this);
   if (blocks_link) thread_.links().resume_for(*this);
   if (outstanding_ == 0) thread_.bury(*this);
 }

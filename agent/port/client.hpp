@@ -74,7 +74,7 @@ class Client final : public SocketOwner {
 
   // Kept here for their owners.
   std::size_t table_index = 0;     // IoThread
-  std::uint32_t parked_count = 0;  // Dispatcher
+  ParkedOfClient parked;           // Dispatcher
   Upload* upload = nullptr;        // Uploads: takes the input while it is set
   bool is_flushing = false;        // Flushes: no command is taken meanwhile
   bool is_runnable = false;        // IoThread

@@ -45,7 +45,7 @@ void Dispatcher::submit(Request& request) {
     return;
   }
   lapsed_since_ms_ = 0;
-  if (request.client->parked_count > 0 && must_wait_behind(request)) {
+  if (must_wait_behind(request)) {
     park(request, Park::route);
     return;
   }
@@ -54,9 +54,11 @@ void Dispatcher::submit(Request& request) {
 
 // The client's earlier request for this slot was not sent yet: it must go first.
 bool Dispatcher::must_wait_behind(const Request& request) const noexcept {
-  for (const Request* parked = parked_.head(); parked != nullptr; parked = parked->next_parked) {
-    if (parked->park == Park::route && parked->client == request.client &&
-        parked->order < request.order && parked->ticket.slot == request.ticket.slot) {
+  const ParkedOfClient& parked = request.client->parked;
+  for (const Request* earlier = parked.head(); earlier != nullptr;
+       earlier = ParkedOfClient::after(*earlier)) {
+    if (earlier->park == Park::route && earlier->order < request.order &&
+        earlier->ticket.slot == request.ticket.slot) {
       return true;
     }
   }
@@ -109,14 +111,14 @@ void Dispatcher::park(Request& request, Park why) {
   }
   request.park = why;
   parked_.push(request);
-  ++request.client->parked_count;
+  request.client->parked.push(request);
   thread_.need_tick();
 }
 
 void Dispatcher::unpark(Request& request) {
   parked_.remove(request);
   request.park = Park::none;
-  --request.client->parked_count;
+  request.client->parked.remove(request);
 }
 
 void Dispatcher::view_changed() {
@@ -148,7 +150,7 @@ void Dispatcher::resume(Request& request) {
 bool Dispatcher::tick(std::uint64_t now_ms) {
   Request* next = nullptr;
   for (Request* request = parked_.head(); request != nullptr; request = next) {
-    next = request->next_parked;
+    next = ParkedOfThread::after(*request);
     if (request->parked_until_ms <= now_ms) {
       expire(*request);
     } else if (may_try_again(*request)) {
@@ -180,12 +182,10 @@ void Dispatcher::expire(Request& request) {
 }
 
 void Dispatcher::forget(Client& client) {
-  Request* next = nullptr;
-  for (Request* request = parked_.head(); request != nullptr; request = next) {
-    next = request->next_parked;
-    if (request->client != &client) continue;
-    unpark(*request);
-    client.answered(*request);
+  while (!client.parked.is_empty()) {
+    Request& request = *client.parked.head();
+    unpark(request);
+    client.answered(request);
   }
 }
 

@@ -83,7 +83,7 @@ class Dispatcher {
   void finish_moved(Request& request);
 
   IoThread& thread_;
-  ParkedList parked_;
+  ParkedOfThread parked_;
   std::uint64_t lapsed_since_ms_ = 0;  // since when no route could be taken at all; 0: it can
 };
 

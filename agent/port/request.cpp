@@ -18,23 +18,6 @@ std::string_view name_of(Verb verb) noexcept {
   return names[static_cast<std::size_t>(verb)];
 }
 
-void ParkedList::push(Request& request) noexcept {
-  request.previous_parked = tail_;
-  request.next_parked = nullptr;
-  (tail_ == nullptr ? head_ : tail_->next_parked) = &request;
-  tail_ = &request;
-  ++size_;
-}
-
-void ParkedList::remove(Request& request) noexcept {
-  Request* previous = request.previous_parked;
-  Request* next = request.next_parked;
-  (previous == nullptr ? head_ : previous->next_parked) = next;
-  (next == nullptr ? tail_ : next->previous_parked) = previous;
-  request.previous_parked = request.next_parked = nullptr;
-  --size_;
-}
-
 Request* RequestPool::take() {
   if (spare_.empty()) return new Request;
   Request* request = spare_.back().release();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/port/byte_queue.hpp"
@@ -31,12 +32,18 @@ enum class Park : std::uint8_t {
   outcome,  // sent or not, its backend is gone; what became of it shows with the next view
 };
 
+struct Request;
+struct ParkedLinks {
+  Request* previous = nullptr;
+  Request* next = nullptr;
+};
+
 struct Request {
   Client* client = nullptr;
   Request* next_of_client = nullptr;   // in the order of the client's commands
   Request* next_of_link = nullptr;     // in the order of the backend's replies
-  Request* previous_parked = nullptr;  // in the order of parking
-  Request* next_parked = nullptr;
+  ParkedLinks parked_of_thread;  // in the order of parking
+  ParkedLinks parked_of_client;
 
   ChunkRef bytes;  // holds the views below
   std::string_view key;
@@ -108,20 +115,36 @@ class RequestFifo {
 using ClientFifo = RequestFifo<&Request::next_of_client>;
 using LinkFifo = RequestFifo<&Request::next_of_link>;
 
-// The parked requests of a thread, in the order of parking. Removal from anywhere.
+// Parked requests in the order of parking, of a thread or of a client. Removal from anywhere.
+template <ParkedLinks Request::*Links>
 class ParkedList {
  public:
   [[nodiscard]] Request* head() const noexcept { return head_; }
+  [[nodiscard]] static Request* after(const Request& request) noexcept {
+    return (request.*Links).next;
+  }
   [[nodiscard]] bool is_empty() const noexcept { return head_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  void push(Request& request) noexcept;
-  void remove(Request& request) noexcept;
+  void push(Request& request) noexcept {
+    request.*Links = {tail_, nullptr};
+    (tail_ == nullptr ? head_ : (tail_->*Links).next) = &request;
+    tail_ = &request;
+    ++size_;
+  }
+  void remove(Request& request) noexcept {
+    const ParkedLinks links = std::exchange(request.*Links, {});
+    (links.previous == nullptr ? head_ : (links.previous->*Links).next) = links.next;
+    (links.next == nullptr ? tail_ : (links.next->*Links).previous) = links.previous;
+    --size_;
+  }
 
  private:
   std::size_t size_ = 0;
   Request* head_ = nullptr;
   Request* tail_ = nullptr;
 };
+using ParkedOfThread = ParkedList<&Request::parked_of_thread>;
+using ParkedOfClient = ParkedList<&Request::parked_of_client>;
 
 // Spare requests, so that the data path does not allocate.
 class RequestPool {
