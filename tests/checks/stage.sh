@@ -9,6 +9,7 @@ set -eu
 top=$1
 build=$2-$3
 kind=$3
+mkdir -p "$(dirname "$build")"
 fuzz_seconds=${RINGFENCE_FUZZ_SECONDS:-10}
 
 configure() {
@@ -54,6 +55,7 @@ case $kind in
     # shellcheck disable=SC2086
     make $programs unit_tests live_tests
     cd "$build"
+    export TSAN_OPTIONS="suppressions=$top/tests/checks/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
     ctest --output-on-failure -j "$(nproc)" -L unit -LE long
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
       ctest --output-on-failure -L live -R '^(G5_|Port)'
