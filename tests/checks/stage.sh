@@ -58,7 +58,7 @@ case $kind in
     export TSAN_OPTIONS="suppressions=$top/tests/checks/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
     ctest --output-on-failure -j "$(nproc)" -L unit -LE long
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
-      ctest --output-on-failure -L live -R '^(G5_|Port)'
+      ctest --output-on-failure -L live -R '^G5_|Port|Regression|Daemon'
     ;;
   fuzz)
     configure_clang -DRINGFENCE_FUZZ=ON -DRINGFENCE_BENCH=OFF

@@ -38,7 +38,7 @@ std::size_t resident_bytes() {
 
 // AddressSanitizer keeps freed memory back: its figures say nothing of ours.
 constexpr bool counts_memory =
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     false;
 #else
     true;
