@@ -170,11 +170,9 @@ void Leader::answer_flushes(const Proposal& closed, bool is_moved) {
   for (FlushAll& asked : flush_alls_) {
     const bool is_meant = asked.is_in_change && is_flushed_by(asked.pool);
     asked.is_in_change = false;
-    if (!is_meant) {
-      waiting.push_back(asked);
-    } else if (is_moved) {
+    if (is_meant && is_moved) {
       flush_for_memory(asked);
-    } else if (!open_flush_failure_.empty()) {
+    } else if (is_meant && !open_flush_failure_.empty()) {
       desk_.emit(Answer{asked.id, false, open_flush_failure_});
     } else {
       waiting.push_back(asked);
