@@ -10,7 +10,7 @@ namespace ringfence::agent::control {
 namespace {
 
 constexpr const char* known_commands =
-    "status, view, agree, where, history, backend_add, backend_remove";
+    "status, view, agree, where, history, shims, backend_add, backend_remove";
 
 // Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
 std::string dump(const Json& json) {
@@ -102,6 +102,7 @@ void handle_command(CommandSource& source, const Peer& peer, const std::string& 
   if (command == "view") return reply(dump(view_json(source)));
   if (command == "agree") return reply(dump(agree_json(source)));
   if (command == "history") return reply(dump(history_json(source)));
+  if (command == "shims") return reply(dump(shims_json(source)));
   if (command == "where") return reply(where(source, request));
   if (command == "backend_add") return change_backend(source, peer, request, true, reply);
   if (command == "backend_remove") return change_backend(source, peer, request, false, reply);

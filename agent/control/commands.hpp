@@ -13,6 +13,7 @@
 #include "agent/control/control.hpp"
 #include "agent/core/node.hpp"
 #include "agent/port/port.hpp"
+#include "agent/shims/shim_files.hpp"
 #include "shm_layout/layout.hpp"
 
 namespace ringfence::agent::control {
@@ -47,6 +48,8 @@ class CommandSource {
   // As the segment shows it, fence included.
   [[nodiscard]] virtual shm_layout::SlotWord slot_word(const std::string& pool,
                                                        std::uint32_t slot) const = 0;
+  // The processes that count for this agent's pools; removes what dead ones left.
+  [[nodiscard]] virtual shims::ShimListing shims() const = 0;
   [[nodiscard]] virtual core::Instant now() const = 0;
   [[nodiscard]] virtual std::int64_t unix_ms() const = 0;
   virtual void add_backend(const std::string& pool, const core::WantedBackend& backend,

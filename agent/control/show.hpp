@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 [[nodiscard]] Json view_json(const CommandSource& source);
 [[nodiscard]] Json agree_json(const CommandSource& source);
 [[nodiscard]] Json history_json(const CommandSource& source);
+[[nodiscard]] Json shims_json(const CommandSource& source);
 [[nodiscard]] Json where_json(const CommandSource& source, const core::Pool& pool,
                               const std::string& key);
 

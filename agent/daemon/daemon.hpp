@@ -32,6 +32,7 @@
 #include "agent/daemon/inbox.hpp"
 #include "agent/daemon/pool_host.hpp"
 #include "agent/engine/state_dir.hpp"
+#include "agent/shims/shim_files.hpp"
 
 namespace ringfence::agent::daemon {
 
@@ -65,6 +66,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   void start_watcher();
   void start_signals();
   void start_watchdog();
+  void start_sweeps();
   [[nodiscard]] core::Instant earlier_leases_end() const;
 
   // daemon.cpp
@@ -112,6 +114,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
                                                 const std::string& address) const override;
   [[nodiscard]] shm_layout::SlotWord slot_word(const std::string& pool,
                                                std::uint32_t slot) const override;
+  [[nodiscard]] shims::ShimListing shims() const override;
   [[nodiscard]] core::Instant now() const override;
   [[nodiscard]] std::int64_t unix_ms() const override;
   void add_backend(const std::string& pool, const core::WantedBackend& backend,
@@ -122,6 +125,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   config::Config config_;
   Overrides overrides_;
   std::string agent_name_;
+  shims::ShimFiles shim_files_;
   uv_loop_t loop_{};
   std::unique_ptr<Inbox> inbox_;
   std::optional<engine::StateDir> state_;
@@ -137,7 +141,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   core::PublishView published_;     // the last order, and what draining pools had to fence since
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<ConfigWatch> config_watch_;
-  uv_timer_t core_timer_{}, watchdog_timer_{};
+  uv_timer_t core_timer_{}, watchdog_timer_{}, sweep_timer_{};
   uv_signal_t signals_[3] = {};
 
   std::map<std::uint64_t, Finished> answers_;  // by request id

@@ -53,6 +53,15 @@ shm_layout::SlotWord Daemon::slot_word(const std::string& pool, std::uint32_t sl
   return host == pools_.end() ? shm_layout::SlotWord{} : host->second->writer().slot(slot);
 }
 
+shims::ShimListing Daemon::shims() const {
+  std::set<std::string> segments;
+  for (const auto& [name, host] : pools_) {
+    const std::string& path = host->writer().path();
+    segments.insert(path.substr(path.rfind('/') + 1));
+  }
+  return shim_files_.list(segments);
+}
+
 void Daemon::add_backend(const std::string& pool, const core::WantedBackend& backend,
                          const std::string& who, Finished done) {
   const core::RequestId id = expect_answer(std::move(done));

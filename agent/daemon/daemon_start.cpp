@@ -51,13 +51,15 @@ Daemon::Daemon(config::Config config, Overrides overrides)
     : config_(std::move(config)),
       overrides_(std::move(overrides)),
       agent_name_(name_of_agent(config_)),
+      shim_files_(config_.segment_dir),
       started_(now()) {
   uv_loop_init(&loop_);
   inbox_ = std::make_unique<Inbox>(&loop_);
   clock_guard_ = std::make_unique<ClockGuard>(config_.lease.length);
   uv_timer_init(&loop_, &core_timer_);
   uv_timer_init(&loop_, &watchdog_timer_);
-  core_timer_.data = watchdog_timer_.data = this;
+  uv_timer_init(&loop_, &sweep_timer_);
+  core_timer_.data = watchdog_timer_.data = sweep_timer_.data = this;
   for (uv_signal_t& handle : signals_) {
     uv_signal_init(&loop_, &handle);
     handle.data = this;
@@ -88,6 +90,7 @@ Status Daemon::start() {
   if (Status status = start_engine(); !status) return status;
   start_signals();
   start_watchdog();
+  start_sweeps();
   config_watch_ = std::make_unique<ConfigWatch>(&loop_, config_.path, [this] { reload(false); });
   if (!config_watch_->trouble().empty()) {
     log_line(LogLevel::warning, config_watch_->trouble() + ": a changed file needs SIGHUP");
@@ -234,6 +237,18 @@ void Daemon::start_watchdog() {
   if (interval_ms == 0) return;
   uv_timer_start(
       &watchdog_timer_, [](uv_timer_t*) { notify_service_manager("WATCHDOG=1"); }, 0, interval_ms);
+}
+
+// Processes that were killed leave their counters behind.
+void Daemon::start_sweeps() {
+  constexpr std::uint64_t interval_ms = 60'000;  // what lies there meanwhile is 8 KiB a process
+  if (Status made = shim_files_.make_directory(); !made) {
+    log_line(LogLevel::warning, made.error().message + ": `ringfencectl shims` shows no process");
+  }
+  uv_timer_start(
+      &sweep_timer_,
+      [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->shim_files_.sweep(); }, 0,
+      interval_ms);
 }
 
 }  // namespace ringfence::agent::daemon

@@ -130,6 +130,7 @@ void Daemon::close_everything() {
   if (config_watch_) config_watch_->close();
   close_handle(reinterpret_cast<uv_handle_t*>(&core_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&watchdog_timer_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&sweep_timer_));
   for (uv_signal_t& handle : signals_) close_handle(reinterpret_cast<uv_handle_t*>(&handle));
 }
 

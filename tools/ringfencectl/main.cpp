@@ -60,6 +60,7 @@ void add_commands(CLI::App& app, Options& options) {
   status->add_option("--note", options.note, "with --watch on a terminal: text below the view");
   add(app, "view", "view", "everything the fleet agrees on, as this agent holds it");
   add(app, "history", "history", "the last changes of the view");
+  add(app, "shims", "shims", "what the processes on this host count about their own requests");
   add(app, "agree", "agree", "whether all live agents hold the same epoch and digest");
   CLI::App* where = add(app, "where", "where", "where a key goes, and how it is sent");
   where->add_option("KEY", options.key, "the key as the application writes it")->required();
@@ -109,6 +110,9 @@ std::string text_for_people(const Options& options, const Json& reply) {
   }
   if (options.command == "history") {
     return show_history(reply, style);
+  }
+  if (options.command == "shims") {
+    return show_shims(reply, style);
   }
   if (options.command == "agree") {
     return show_agree(reply, style);
