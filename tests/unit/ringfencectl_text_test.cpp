@@ -73,6 +73,26 @@ TEST(ShowStatus, TagsOffThenItSaysWhatIsLost) {
   EXPECT_NE(show_status(status, {}, {}).find("stale hits are possible"), std::string::npos);
 }
 
+TEST(ShowShims, ProcessWithTroubleThenItsRowItsBackendsAndWhatIsNotShown) {
+  const Json reply = Json::parse(R"({"shims":[{"pid":7,"uid":33,"process":"php","kind":"preload",
+    "pool":"p","age_ms":2500,"requests":12345,"hits":3,"misses":1,"redone":2,"p50_us":17,
+    "p99_us":-1,"backends":[{"index":4,"address":"a:1","answers":4,"errors":1,"p50_us":2100,
+    "p99_us":null},{"index":5,"address":null}]}],"left_out":2,"unreadable":1,"is_cut":true})");
+
+  const std::string text = show_shims(reply, {});
+
+  for (const char* part : {"php (preload)", "12.3 k", "75.0", "17 us", "more", "2.5 s", "a:1",
+                           "2.1 ms", "number 5, no longer in the view",
+                           "2 more processes are not shown", "1 file there is no", "too many"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(ShowShims, NobodyCountsOrNothingIsSaidThenItSaysSo) {
+  EXPECT_NE(show_shims(Json::parse(R"({"shims":[]})"), {}).find("no process"), std::string::npos);
+  EXPECT_NE(show_shims(Json::object(), {}).find("no process"), std::string::npos);
+}
+
 TEST(ShowAgree, AgentsThatDifferThenItSaysSoAndNamesThem) {
   const Json reply = Json::parse(R"({"agrees":false,"epoch":2,"digest":"x",
     "agents":[{"name":"h1","epoch":2,"digest":"x"},{"name":"h2","epoch":1,"digest":"y"}]})");

@@ -79,17 +79,18 @@ TEST(ShimCounters, FileOfAProcessThenReadableByAllSparseAndNamedOnce) {
 }
 
 TEST(ShimCounters, ThreadsCountAtOnceThenNothingIsLost) {
-  constexpr int thread_count = 8;
-  constexpr int times = 20'000;
+  constexpr std::uint64_t thread_count = 8;
+  constexpr std::uint64_t times = 20'000;
   const ShimHost host;
   const int code = exit_code_of([&] {
     std::vector<std::thread> threads;
-    for (int i = 0; i < thread_count; ++i) {
+    threads.reserve(thread_count);
+    for (std::uint64_t i = 0; i < thread_count; ++i) {
       threads.emplace_back([&] {
         ShimCounters& counters = process_counters(host.segment());
-        for (int n = 0; n < times; ++n) {
+        for (std::uint64_t n = 0; n < times; ++n) {
           counters.add_request();
-          counters.add_latency(2, n);
+          counters.add_latency(2, static_cast<std::int64_t>(n));
         }
       });
     }

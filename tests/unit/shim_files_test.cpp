@@ -234,9 +234,10 @@ TEST(ShimFiles, ProcessOfAnotherAgentsPoolThenNotShownAndNotRemovedWhileItLives)
 // removes then, the process makes another.
 TEST(ShimFiles, LookedAtWhileFilesAreMadeThenEveryProcessIsShownInTheEnd) {
   const ShimHost host;
-  std::atomic<bool> is_over{false};
-  std::thread looker([&] {
-    while (!is_over.load(std::memory_order_relaxed)) host.files.sweep();  // no data rides on it
+  const ShimProcess looker([&] {
+    std::thread([&] {
+      for (;;) host.files.sweep();
+    }).detach();
   });
   for (int round = 0; round < 100; ++round) {
     const int code = exit_code_of([&] {
@@ -247,8 +248,6 @@ TEST(ShimFiles, LookedAtWhileFilesAreMadeThenEveryProcessIsShownInTheEnd) {
     });
     EXPECT_EQ(code, 0);
   }
-  is_over.store(true, std::memory_order_relaxed);
-  looker.join();
 }
 
 }  // namespace
