@@ -45,4 +45,9 @@ if [ "$(id -u)" -eq 0 ]; then
     echo "tmpfiles.d makes /dev/shm/ringfence with mode $mode, not 2755"
     exit 1
   }
+  mode=$(stat -c %a "$root/host/dev/shm/ringfence/shims")
+  [ "$mode" = 1777 ] || {
+    echo "tmpfiles.d makes /dev/shm/ringfence/shims with mode $mode, not 1777"
+    exit 1
+  }
 fi
