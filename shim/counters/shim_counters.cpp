@@ -11,6 +11,14 @@ namespace ringfence::shim::counters {
 
 using shm_layout::ShimCountersFile;
 
+namespace {
+
+// Zero pages that belong to nobody until something is counted in them. Apart from what follows, so
+// that the library's file does not hold them.
+constinit ShimCountersFile private_memory{};
+
+}  // namespace
+
 std::uint64_t ShimCounters::total(shm_layout::ShimCount count) const noexcept {
   std::uint64_t sum = 0;
   // Acquire; pairs with the release in seek_home(). The counts themselves relaxed.
@@ -91,12 +99,11 @@ class ProcessCounters {
   [[nodiscard]] ShimCounters* find(std::string_view segment_path) noexcept;
   void leave_at_exit() noexcept;
 
-  ShimCountersFile private_memory_{};  // zero pages, until something is counted in them
-  ShimCounters unlisted_{private_memory_};
+  ShimCounters unlisted_{private_memory};
   ShimCounters counters_[counted_segments_max] = {
-      ShimCounters{private_memory_}, ShimCounters{private_memory_}, ShimCounters{private_memory_},
-      ShimCounters{private_memory_}, ShimCounters{private_memory_}, ShimCounters{private_memory_},
-      ShimCounters{private_memory_}, ShimCounters{private_memory_}};
+      ShimCounters{private_memory}, ShimCounters{private_memory}, ShimCounters{private_memory},
+      ShimCounters{private_memory}, ShimCounters{private_memory}, ShimCounters{private_memory},
+      ShimCounters{private_memory}, ShimCounters{private_memory}};
   std::atomic<std::size_t> count_{0};
   std::atomic<pid_t> holder_{0};  // the process whose thread is in of(), or 0
   bool has_exit_handler_ = false;
