@@ -73,14 +73,14 @@ class Client final : public SocketOwner {
   void reset();  // at once, and the client can tell that something was lost
 
   // Kept here for their owners.
-  std::size_t table_index = 0;     // IoThread
-  ParkedOfClient parked;           // Dispatcher
-  Upload* upload = nullptr;        // Uploads: takes the input while it is set
-  bool is_flushing = false;        // Flushes: no command is taken meanwhile
-  bool is_runnable = false;        // IoThread
-  bool is_dirty = false;           // IoThread
-  bool is_buried = false;          // IoThread
-  bool blocks_link = false;        // BackendLinks
+  std::size_t table_index = 0;  // IoThread
+  ParkedOfClient parked;        // Dispatcher
+  Upload* upload = nullptr;     // Uploads: takes the input while it is set
+  bool is_flushing = false;     // Flushes: no command is taken meanwhile
+  bool is_runnable = false;     // IoThread
+  bool is_dirty = false;        // IoThread
+  bool is_buried = false;       // IoThread
+  bool blocks_link = false;     // BackendLinks
 
  private:
   void receive();

@@ -40,9 +40,9 @@ struct ParkedLinks {
 
 struct Request {
   Client* client = nullptr;
-  Request* next_of_client = nullptr;   // in the order of the client's commands
-  Request* next_of_link = nullptr;     // in the order of the backend's replies
-  ParkedLinks parked_of_thread;  // in the order of parking
+  Request* next_of_client = nullptr;  // in the order of the client's commands
+  Request* next_of_link = nullptr;    // in the order of the backend's replies
+  ParkedLinks parked_of_thread;       // in the order of parking
   ParkedLinks parked_of_client;
 
   ChunkRef bytes;  // holds the views below
