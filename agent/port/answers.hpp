@@ -1,30 +1,18 @@
-// What the port itself tells clients, in memcached's words where it has some. Constants, and the
-// head line of a value. Any thread.
+// What the port itself tells clients, in memcached's words where it has some, and the head line
+// of a value. Any thread.
 #pragma once
 
 #include <array>
 #include <cstring>
 #include <string_view>
 
+#include "shim/text/port_answers.hpp"
 #include "shim/text/reply.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port::answers {
 
-inline constexpr std::string_view not_stored = "NOT_STORED\r\n";
-inline constexpr std::string_view no_backend =
-    "SERVER_ERROR ringfence: no backend serves this key; nothing was done\r\n";
-inline constexpr std::string_view no_lease =
-    "SERVER_ERROR ringfence: this host has no lease to route by; it is not known to be done\r\n";
-inline constexpr std::string_view no_new_view =
-    "SERVER_ERROR ringfence: a change of the view did not end in time; it is not known to be "
-    "done\r\n";
-inline constexpr std::string_view view_changed =
-    "SERVER_ERROR ringfence: the view changed meanwhile; it is not known to be done\r\n";
-inline constexpr std::string_view unreachable =
-    "SERVER_ERROR ringfence: the key's backend is unreachable; nothing was done\r\n";
-inline constexpr std::string_view unknown_outcome =
-    "SERVER_ERROR ringfence: the key's backend did not answer; it is not known to be done\r\n";
+using namespace shim::text::port_answers;
 
 // "VALUE <key> <flags> <bytes>[ <cas>]\r\n" with the client's own key.
 class ValueLine {

@@ -46,9 +46,10 @@ void BackendLink::send(Request& request) {
 
 bool BackendLink::joins_group(const Request& request) const noexcept {
   const bool has_time = is_get_and_touch(request.verb);
-  return group_.keys > 0 && !waiting_.is_empty() && group_.keys < group_keys_max &&
+  return group_.keys > 0 && !waiting_.is_empty() && group_.keys < shim::text::group_keys_max &&
          group_.verb == request.verb &&
-         group_.bytes < (has_time ? group_bytes_max_gat - shim::key_bytes_max : group_bytes_max) &&
+         group_.bytes <
+             (has_time ? group_bytes_max_gat - shim::key_bytes_max : shim::text::group_bytes_max) &&
          (!has_time || group_.exptime == request.exptime);
 }
 
@@ -61,12 +62,9 @@ void BackendLink::add_retrieval(Request& request, std::string_view wire_key) {
     group_.keys = 0;
     group_.bytes = 0;
     group_.verb = request.verb;
-    output_.append(name_of(request.verb), account);
-    if (is_get_and_touch(request.verb)) {
-      group_.exptime = request.exptime;
-      output_.append(" ", account);
-      output_.append(request.exptime, account);
-    }
+    group_.exptime = request.exptime;
+    shim::text::write_retrieval_head([&](std::string_view word) { output_.append(word, account); },
+                                     request.verb, request.exptime);
   }
   output_.append(" ", account);
   output_.append(wire_key, account);
@@ -84,24 +82,10 @@ void BackendLink::close_group() {
 // noreply is never passed on: each command's answer keeps the shared connection in step.
 void BackendLink::add_command(Request& request, std::string_view wire_key) {
   Account& account = thread_.output();
-  const auto add_word = [&](std::string_view word) {
-    if (word.empty()) return;
-    output_.append(" ", account);
-    output_.append(word, account);
-  };
-  output_.append(name_of(request.verb), account);
-  add_word(wire_key);
-  if (is_storage(request.verb)) {
-    add_word(request.client_flags);
-    add_word(request.exptime);
-    add_word(std::to_string(request.value.size() - 2));
-    add_word(request.number);
-    output_.append("\r\n", account);
-    output_.append_slice(request.bytes, request.value, account);
-    return;
-  }
-  add_word(request.verb == Verb::touch ? request.exptime : request.number);
-  output_.append("\r\n", account);
+  const std::size_t value_bytes = is_storage(request.verb) ? request.value.size() - 2 : 0;
+  shim::text::write_command([&](std::string_view piece) { output_.append(piece, account); },
+                            words_of(request, wire_key, value_bytes));
+  if (is_storage(request.verb)) output_.append_slice(request.bytes, request.value, account);
 }
 
 void BackendLink::flush() {

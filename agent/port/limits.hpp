@@ -38,9 +38,6 @@ inline constexpr std::uint32_t window_start = 128;
 inline constexpr std::uint32_t window_max = 512;
 inline constexpr std::size_t window_bytes = 2 * mib;
 
-// Keys merged into one command: a larger group only delays the group's first answer.
-inline constexpr std::uint32_t group_keys_max = 250;
-inline constexpr std::size_t group_bytes_max = 8 * kib;
 // memcached reads lines over 2,048 bytes only when they begin with "get " or "gets ".
 inline constexpr std::size_t group_bytes_max_gat = 1900;
 

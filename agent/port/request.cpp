@@ -1,7 +1,5 @@
 #include "agent/port/request.hpp"
 
-#include <array>
-
 namespace ringfence::agent::port {
 namespace {
 
@@ -9,13 +7,16 @@ constexpr std::size_t spare_count_max = 4096;  // about 1.3 MiB
 
 }  // namespace
 
-std::string_view name_of(Verb verb) noexcept {
-  constexpr std::array<std::string_view, 19> names = {
-      "get",       "gets",    "gat",       "gats",  "set",  "add",   "replace",
-      "append",    "prepend", "cas",       "incr",  "decr", "touch", "delete",
-      "flush_all", "version", "verbosity", "stats", "quit"};
-  static_assert(static_cast<std::size_t>(Verb::quit) + 1 == names.size());
-  return names[static_cast<std::size_t>(verb)];
+shim::text::CommandWords words_of(const Request& request, std::string_view wire_key,
+                                  std::size_t value_bytes) noexcept {
+  shim::text::CommandWords words;
+  words.verb = request.verb;
+  words.wire_key = wire_key;
+  words.client_flags = request.client_flags;
+  words.exptime = request.exptime;
+  words.number = request.number;
+  words.value_bytes = value_bytes;
+  return words;
 }
 
 Request* RequestPool::take() {

@@ -17,12 +17,18 @@
 
 #include "agent/port/byte_queue.hpp"
 #include "agent/port/chunk.hpp"
-#include "shim/text/request.hpp"
+#include "shim/text/command.hpp"
 #include "shim/ticket.hpp"
 
 namespace ringfence::agent::port {
 
 class Client;
+using shim::text::has_one_key;
+using shim::text::is_get_and_touch;
+using shim::text::is_plain_get;
+using shim::text::is_retrieval;
+using shim::text::is_storage;
+using shim::text::name_of;
 using shim::text::Verb;
 
 enum class Park : std::uint8_t {
@@ -71,22 +77,9 @@ struct Request {
   bool is_partly_delivered = false;  // some of its value is on the way to the client
 };
 
-[[nodiscard]] constexpr bool is_retrieval(Verb verb) noexcept {
-  return verb <= Verb::gats;
-}
-[[nodiscard]] constexpr bool is_plain_get(Verb verb) noexcept {
-  return verb == Verb::get || verb == Verb::gets;
-}
-[[nodiscard]] constexpr bool is_get_and_touch(Verb verb) noexcept {
-  return verb == Verb::gat || verb == Verb::gats;
-}
-[[nodiscard]] constexpr bool is_storage(Verb verb) noexcept {
-  return verb >= Verb::set && verb <= Verb::cas;
-}
-[[nodiscard]] constexpr bool has_one_key(Verb verb) noexcept {
-  return verb >= Verb::set && verb <= Verb::delete_key;
-}
-[[nodiscard]] std::string_view name_of(Verb verb) noexcept;
+// Its command line as it goes to a backend; the words point into the request.
+[[nodiscard]] shim::text::CommandWords words_of(const Request& request, std::string_view wire_key,
+                                                std::size_t value_bytes) noexcept;
 
 // First in, first out, through one of the two "next" members.
 template <Request* Request::*Next>

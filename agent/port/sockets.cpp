@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,16 +19,10 @@ constexpr int listen_backlog = 4096;
 constexpr int socket_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 Result<SocketAddress> unix_address(const std::string& path) {
-  SocketAddress address;
-  auto* unix_socket = reinterpret_cast<sockaddr_un*>(&address.storage);
-  if (path.size() >= sizeof(unix_socket->sun_path)) {
-    return Error{fmt::format("address {}: a unix path holds at most {} bytes", path,
-                             sizeof(unix_socket->sun_path) - 1)};
-  }
-  unix_socket->sun_family = AF_UNIX;
-  std::memcpy(unix_socket->sun_path, path.data(), path.size());
-  address.size = sizeof(sockaddr_un);
-  return address;
+  const auto address = shim::unix_address(path);
+  if (address) return *address;
+  return Error{fmt::format("address {}: a unix path holds at most {} bytes", path,
+                           shim::unix_path_bytes_max())};
 }
 
 bool fill_inet(SocketAddress& address, const std::string& ip, std::uint16_t port) {
@@ -48,12 +41,6 @@ bool fill_inet(SocketAddress& address, const std::string& ip, std::uint16_t port
     return true;
   }
   return false;
-}
-
-void set_no_delay(int fd, int family) {
-  if (family == AF_UNIX) return;
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 // True when a living process listens on the path.
@@ -95,24 +82,9 @@ Result<SocketAddress> parse_address(const std::string& text) {
 }
 
 Result<SocketAddress> address_of(const shm_layout::BackendInfo& info) {
-  SocketAddress address;
   if (info.family == shm_layout::AddressFamily::unix_path) return unix_address(info.text);
-  if (info.family == shm_layout::AddressFamily::inet4) {
-    auto* inet4 = reinterpret_cast<sockaddr_in*>(&address.storage);
-    inet4->sin_family = AF_INET;
-    inet4->sin_port = htons(info.port);
-    std::memcpy(&inet4->sin_addr, info.ip, sizeof(inet4->sin_addr));
-    address.size = sizeof(sockaddr_in);
-    return address;
-  }
-  if (info.family == shm_layout::AddressFamily::inet6) {
-    auto* inet6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
-    inet6->sin6_family = AF_INET6;
-    inet6->sin6_port = htons(info.port);
-    std::memcpy(&inet6->sin6_addr, info.ip, sizeof(inet6->sin6_addr));
-    address.size = sizeof(sockaddr_in6);
-    return address;
-  }
+  const auto address = shim::address_of(info);
+  if (address) return *address;
   return Error{"a backend without an address"};
 }
 
@@ -129,26 +101,6 @@ std::string to_text(const SocketAddress& address) {
     return fmt::format("[{}]:{}", ip, ntohs(inet6->sin6_port));
   }
   return reinterpret_cast<const sockaddr_un*>(&address.storage)->sun_path;
-}
-
-int begin_connect(const SocketAddress& address, bool& is_connected) {
-  const int family = address.storage.ss_family;
-  const int fd = ::socket(family, SOCK_STREAM | socket_flags, 0);
-  if (fd < 0) return -errno;
-  set_no_delay(fd, family);
-  is_connected =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0;
-  if (is_connected || errno == EINPROGRESS) return fd;
-  const int failure = errno;
-  ::close(fd);
-  return -failure;
-}
-
-int connect_outcome(int fd) {
-  int outcome = 0;
-  socklen_t size = sizeof(outcome);
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) return errno;
-  return outcome;
 }
 
 Result<int> listen_on(const std::string& text) {

@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "agent/port/client.hpp"
@@ -16,14 +15,10 @@ namespace {
 
 std::string command_line(const Request& request, std::size_t value_bytes) {
   const shim::WireKey wire_key(request.key, request.ticket.pool_word, request.ticket.generation());
-  const std::string length = std::to_string(value_bytes);
-  std::string line{name_of(request.verb)};
-  const std::array<std::string_view, 5> words = {wire_key.view(), request.client_flags,
-                                                 request.exptime, length, request.number};
-  for (const std::string_view word : words) {
-    if (!word.empty()) line.append(" ").append(word);
-  }
-  return line += "\r\n";
+  std::string line;
+  shim::text::write_command([&](std::string_view piece) { line += piece; },
+                            words_of(request, wire_key.view(), value_bytes));
+  return line;
 }
 
 }  // namespace
