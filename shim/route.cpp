@@ -16,15 +16,14 @@ RouteStatus refusal_of(const shm_layout::SegmentReader& segment, shm_layout::Slo
   return RouteStatus::unowned;  // also a word that cannot be: no such state, no such backend
 }
 
+bool may_get_without_lease(const shm_layout::SegmentReader& segment,
+                           const Ticket& ticket) noexcept {
+  return ticket.status == RouteStatus::lease_lapsed && ticket.pool_word.serves_without_lease() &&
+         ticket.slot_word.is_routable() && ticket.backend() < segment.backend_count();
+}
+
 TicketStatus validate(const shm_layout::SegmentReader& segment, const Ticket& ticket) noexcept {
-  // Acquire, and before the slot word, as in route(): a renewed lease that covers a new owner of
-  // the slot is seen together with that owner. Pairs with SegmentWriter::store_deadline.
-  const std::int64_t deadline_ns =
-      segment.control().deadline_boottime_ns.load(std::memory_order_acquire);
-  // Generations only grow, so an equal word means that nothing happened in between.
-  if (segment.slot(ticket.slot) != ticket.slot_word) return TicketStatus::changed;
-  if (segment.pool() != ticket.pool_word) return TicketStatus::changed;
-  return shm_layout::boottime_ns() < deadline_ns ? TicketStatus::holds : TicketStatus::lease_lapsed;
+  return ArrivalCheck(segment).status_of(ticket);
 }
 
 }  // namespace ringfence::shim

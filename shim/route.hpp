@@ -42,6 +42,42 @@ namespace ringfence::shim {
   return ticket;
 }
 
+// Whether a get may be sent by a ticket that route() did not call ok: a pool may choose to serve
+// gets by its last view once its lease is gone (on_lease_loss = "serve").
+[[nodiscard]] bool may_get_without_lease(const shm_layout::SegmentReader& segment,
+                                         const Ticket& ticket) noexcept;
+
+// Judges any number of replies that had arrived when it was made, by one clock read.
+//
+// Why that is as good as a validate() at the arrival of each: let t be the clock read, D the
+// deadline loaded before it, and t < D. Then the lease held at t, when the replies were there. The
+// slot word is loaded later, and if it then equals the ticket's it was that at t too, because
+// generations only grow: a word that was left never comes back but by an abandoned fence, under
+// which nothing moved. And the deadline was loaded before the word, as in route(): if D belongs to
+// a lease that covers a newer view, the words of that view are seen, and differ where it moved a
+// slot.
+class ArrivalCheck {
+ public:
+  explicit ArrivalCheck(const shm_layout::SegmentReader& segment) noexcept
+      : segment_(&segment),
+        // Acquire, and before any slot word; pairs with the release in
+        // SegmentWriter::store_deadline.
+        deadline_ns_(segment.control().deadline_boottime_ns.load(std::memory_order_acquire)),
+        now_ns_(shm_layout::boottime_ns()) {}
+
+  [[nodiscard]] TicketStatus status_of(const Ticket& ticket) const noexcept {
+    if (segment_->slot(ticket.slot) != ticket.slot_word) return TicketStatus::changed;
+    if (segment_->pool() != ticket.pool_word) return TicketStatus::changed;
+    return now_ns_ < deadline_ns_ ? TicketStatus::holds : TicketStatus::lease_lapsed;
+  }
+  [[nodiscard]] std::int64_t now_ns() const noexcept { return now_ns_; }
+
+ private:
+  const shm_layout::SegmentReader* segment_;
+  std::int64_t deadline_ns_;
+  std::int64_t now_ns_;  // CLOCK_BOOTTIME
+};
+
 // Call when a reply has arrived and before it is believed. Reads CLOCK_BOOTTIME (about 23 ns).
 [[nodiscard]] TicketStatus validate(const shm_layout::SegmentReader& segment,
                                     const Ticket& ticket) noexcept;

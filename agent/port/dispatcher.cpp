@@ -13,12 +13,9 @@ using shim::RouteStatus;
 using shim::TicketStatus;
 
 bool Dispatcher::may_send(const Request& request) const noexcept {
-  const shim::Ticket& ticket = request.ticket;
-  if (ticket.status == RouteStatus::ok) return true;
-  // A pool may choose to serve gets by its last view once its lease is gone.
-  return ticket.status == RouteStatus::lease_lapsed && ticket.pool_word.serves_without_lease() &&
-         is_plain_get(request.verb) && ticket.slot_word.is_routable() &&
-         ticket.backend() < thread_.segment().backend_count();
+  return request.ticket.status == RouteStatus::ok ||
+         (is_plain_get(request.verb) &&
+          shim::may_get_without_lease(thread_.segment(), request.ticket));
 }
 
 namespace {

@@ -129,6 +129,31 @@ TEST_F(RouteTest, TagsTurnedOffSinceThenChanged) {
   EXPECT_EQ(validate(reader(), ticket), TicketStatus::changed);
 }
 
+TEST_F(RouteTest, OneCheckForManyRepliesThenEachIsJudgedAsIfAlone) {
+  const Ticket ticket = route_key();
+  const Ticket other = route(reader(), "another key");
+  ASSERT_NE(ticket.slot, other.slot);
+  const ArrivalCheck before(reader());
+  segment_->fence_slot(slot_);
+  EXPECT_EQ(before.status_of(ticket), TicketStatus::changed);
+  EXPECT_EQ(before.status_of(other), TicketStatus::holds);
+  // Made under the earlier lease: what arrived before its making stays good.
+  segment_->store_deadline(0);
+  EXPECT_EQ(before.status_of(other), TicketStatus::holds);
+  const ArrivalCheck after(reader());
+  EXPECT_EQ(after.status_of(other), TicketStatus::lease_lapsed);
+  EXPECT_EQ(after.status_of(ticket), TicketStatus::changed);
+}
+
+TEST_F(RouteTest, PoolServesWithoutLeaseThenAGetMayGoByTheLastView) {
+  segment_->store_deadline(boottime_ns() - ns_per_second);
+  EXPECT_FALSE(may_get_without_lease(reader(), route_key()));
+  segment_->store_pool(shm_layout::PoolWord(test_pool.raw() | 2U));
+  EXPECT_TRUE(may_get_without_lease(reader(), route_key()));
+  segment_->fence_slot(slot_);
+  EXPECT_FALSE(may_get_without_lease(reader(), route_key()));
+}
+
 // Views follow each other while readers route: the lease ends, the slot changes, a new lease is
 // granted. A reader that has seen a lease end, and then is given a route, must be given one of a
 // later generation: that is what loading the deadline before the slot word is for.
