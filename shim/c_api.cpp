@@ -1,10 +1,10 @@
 // The C functions of libringfence.so, thin over segment_handle and route. No exception, abort or
 // C++ type leaves this file. Any thread.
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include "shim/c_status.hpp"
 #include "shim/ringfence.h"
 #include "shim/route.hpp"
 #include "shim/segment_handle.hpp"
@@ -26,24 +26,6 @@ static_assert(sizeof(ringfence_ticket) == 24 && sizeof(ringfence_address) == 144
 
 namespace {
 
-ringfence_status status_of(shim::AttachStatus status) noexcept {
-  switch (status) {
-    case shim::AttachStatus::attached:
-      return RINGFENCE_OK;
-    case shim::AttachStatus::no_view:
-      return RINGFENCE_NO_VIEW;
-    case shim::AttachStatus::other_version:
-      return RINGFENCE_OTHER_VERSION;
-    case shim::AttachStatus::damaged:
-      return RINGFENCE_DAMAGED;
-    case shim::AttachStatus::ambiguous:
-      return RINGFENCE_AMBIGUOUS;
-    case shim::AttachStatus::system_error:
-      break;
-  }
-  return RINGFENCE_SYSTEM;
-}
-
 ringfence_status status_of(shim::RouteStatus status) noexcept {
   switch (status) {
     case shim::RouteStatus::ok:
@@ -58,13 +40,6 @@ ringfence_status status_of(shim::RouteStatus status) noexcept {
       break;
   }
   return RINGFENCE_NO_VIEW;
-}
-
-const char* segment_path_of(const char* segment_path) noexcept {
-  if (segment_path != nullptr) return segment_path;
-  // Null when the process is setuid: its caller must not choose what it maps.
-  const char* named = secure_getenv("RINGFENCE_SEGMENT");
-  return named == nullptr ? "" : named;
 }
 
 // The attachment that the ticket came from, if it still is the current one.
@@ -88,9 +63,9 @@ void fill(ringfence_address& address, const shm_layout::BackendInfo& info) noexc
 ringfence_status ringfence_attach(const char* segment_path, ringfence_t** handle) {
   *handle = nullptr;
   try {
-    auto made = std::make_unique<ringfence_handle>(segment_path_of(segment_path),
+    auto made = std::make_unique<ringfence_handle>(shim::segment_path_of(segment_path),
                                                    shm_layout::default_segment_directory);
-    const ringfence_status status = status_of(made->refresh());
+    const ringfence_status status = shim::c_status_of(made->refresh());
     const int attach_errno = errno;
     if (status == RINGFENCE_OK || status == RINGFENCE_NO_VIEW) *handle = made.release();
     made.reset();
@@ -109,7 +84,7 @@ void ringfence_detach(ringfence_t* handle) {
 ringfence_status ringfence_refresh(ringfence_t* handle) {
   if (handle == nullptr) return RINGFENCE_NO_VIEW;
   try {
-    return status_of(handle->refresh());
+    return shim::c_status_of(handle->refresh());
   } catch (...) {
     errno = ENOMEM;
     return RINGFENCE_SYSTEM;
@@ -201,6 +176,24 @@ const char* ringfence_describe(ringfence_status status) {
       return "ambiguous: several segments on this host; name one";
     case RINGFENCE_SYSTEM:
       return "a system call failed; errno tells";
+    case RINGFENCE_MISS:
+      return "miss: no such item";
+    case RINGFENCE_NOT_STORED:
+      return "not stored: the condition does not hold";
+    case RINGFENCE_EXISTS:
+      return "exists: somebody else stored since";
+    case RINGFENCE_NOT_FOUND:
+      return "not found: no such item";
+    case RINGFENCE_BACKEND_LOST:
+      return "backend lost: no connection, or it ended before the answer";
+    case RINGFENCE_TIMED_OUT:
+      return "timed out: the call's time is up";
+    case RINGFENCE_TOO_LARGE:
+      return "too large: the server takes no value of this size";
+    case RINGFENCE_REFUSED:
+      return "refused: the server answered with an error";
+    case RINGFENCE_INVALID:
+      return "invalid: an argument cannot be";
   }
   return "unknown status";
 }

@@ -1,7 +1,11 @@
-/* libringfence: routes memcached keys from the segment that the host's ringfenced publishes.
+/* libringfence: memcached by the ring that the host's ringfenced publishes.
  *
- * Thread-safety: every function may be called from any thread on the same handle, except that
- * ringfence_detach() must be the last call on it. A handle stays valid in a forked child.
+ * The client (ringfence_client_...) does everything: it routes, connects, sends, reads, validates.
+ * The routing functions below it are for programs that have connections of their own.
+ *
+ * Thread-safety: every function may be called from any thread on the same handle or client, except
+ * that ringfence_detach() and ringfence_client_close() must be the last call on theirs. Both stay
+ * valid in a forked child: it has connections of its own, and the parent's are left alone.
  * No function aborts, throws or reads outside the segment, whatever the segment holds.
  */
 #ifndef RINGFENCE_H
@@ -9,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,7 +36,19 @@ typedef enum ringfence_status {
   RINGFENCE_OTHER_VERSION = 7, /* the segment is of a layout this library does not know */
   RINGFENCE_DAMAGED = 8,       /* the file is not a whole segment */
   RINGFENCE_AMBIGUOUS = 9,     /* several segments on this host: name one */
-  RINGFENCE_SYSTEM = 10        /* a system call failed: errno tells */
+  RINGFENCE_SYSTEM = 10,       /* a system call failed: errno tells */
+
+  /* The client's alone. */
+  RINGFENCE_MISS = 11,         /* get, gets, gat: no such item */
+  RINGFENCE_NOT_STORED = 12,   /* add, replace, append, prepend: their condition does not hold */
+  RINGFENCE_EXISTS = 13,       /* cas: somebody else stored since */
+  RINGFENCE_NOT_FOUND = 14,    /* cas, delete, incr, decr, touch: no such item */
+  RINGFENCE_BACKEND_LOST = 15, /* no connection, or it ended before the answer: a get is a miss; a
+                                  write may or may not have happened */
+  RINGFENCE_TIMED_OUT = 16,    /* the call's time is up: as BACKEND_LOST */
+  RINGFENCE_TOO_LARGE = 17,    /* the server takes no value of this size; it deleted the old one */
+  RINGFENCE_REFUSED = 18,      /* the server answered with an error: ringfence_client_error() */
+  RINGFENCE_INVALID = 19       /* an argument cannot be: NULL, or an unknown verb */
 } ringfence_status;
 
 #define RINGFENCE_KEY_MAX 250
@@ -98,6 +115,127 @@ uint64_t ringfence_epoch(const ringfence_t* handle);
 
 /* A static text for a status. Never NULL. */
 const char* ringfence_describe(ringfence_status status);
+
+/* ---------------------------------------------------------------------------------------------
+ * The client.
+ *
+ *   ringfence_client_t* client;
+ *   ringfence_client_open(NULL, &client);
+ *   ringfence_set(client, "k", 1, "v", 1, 0, 0, RINGFENCE_DEFAULT_TIMEOUT);
+ *
+ * A call is one or more requests to one backend each, and returns before its timeout plus 20 ms.
+ * It never returns OK for what may be lost, never repeats a request under the same tag, and takes a
+ * reply only while the view under which it was sent holds.
+ *
+ * timeout_ms: of this call, from its begin; RINGFENCE_DEFAULT_TIMEOUT for the client's own; at most
+ * an hour; another negative one is INVALID. Waiting for a change of the view, for a renewal of the
+ * lease, for a connection and for the backend all count.
+ *
+ * Keys: 1 to 250 bytes, without blanks and control characters, else RINGFENCE_KEY_INVALID and
+ * nothing was sent. exptime: memcached's: seconds up to 30 days, or a unix time (until 2038, which
+ * a later one is taken for); 0 for ever; < 0 at once. Values: up to 1 GiB, else INVALID; most
+ * servers take 1 MiB.
+ *
+ * Cost of an operation on one key: its round trip; one send and one receive system call, and no
+ * allocation once the connection is open and the value's memory is large enough. A new connection
+ * costs two round trips more.
+ *
+ * A backend that has no connection to spare is asked through the agent's port for a second. The
+ * port says NOT_STORED also when it could not do an add, replace, append or prepend.
+ *
+ * Every operation may also return NO_VIEW, LEASE_LAPSED, FENCED (its change did not end in time),
+ * UNOWNED, CHANGED (the view changed under it and it could not be done again: a write may have been
+ * lost), BACKEND_LOST, TIMED_OUT, REFUSED, KEY_INVALID, INVALID and SYSTEM.
+ */
+
+#define RINGFENCE_DEFAULT_TIMEOUT (-1)
+
+typedef struct ringfence_client ringfence_client_t;
+
+/* Zero, or what ringfence_options_init() wrote, is the default everywhere. */
+typedef struct ringfence_options {
+  size_t struct_bytes;              /* sizeof(ringfence_options): which fields the program knows */
+  const char* segment_path;         /* as for ringfence_attach() */
+  uint32_t timeout_ms;              /* of a call; default 1000 */
+  uint32_t connect_timeout_ms;      /* of opening one connection, within the call's; default 250 */
+  uint32_t connections_per_backend; /* of this client to one backend; default 8. More calls at once
+                                       than this wait for one another. */
+  uint32_t idle_ms;                 /* a connection unused for longer is closed; default 30000 */
+} ringfence_options;
+
+/* Defaults. Here, not in the library: it writes the fields that the program was compiled with. */
+static inline void ringfence_options_init(ringfence_options* options) {
+  memset(options, 0, sizeof *options);
+  options->struct_bytes = sizeof *options;
+}
+
+/* Makes a client. `options` NULL: defaults. Opens no connection. OK or NO_VIEW (there is no agent
+ * yet: every call looks for it again, at most ten times a second) make a client; any other status
+ * sets *client to NULL. Cost: as ringfence_attach(). */
+ringfence_status ringfence_client_open(const ringfence_options* options,
+                                       ringfence_client_t** client);
+
+/* Closes its connections and frees it. No call may be under way. NULL is allowed. Never waits. */
+void ringfence_client_close(ringfence_client_t* client);
+
+/* What the server said when this thread's last call on any client returned REFUSED, without its
+ * CRLF; else "". Valid until this thread's next call. Never NULL. */
+const char* ringfence_client_error(void);
+
+/* A value that was read. Zero-initialise it, give it to as many calls as you like (its memory is
+ * used again), free it at the end. One thread at a time. */
+typedef struct ringfence_value {
+  char* data;      /* `bytes` bytes and a NUL behind them; NULL until a first hit */
+  size_t bytes;    /* 0 after a miss */
+  size_t capacity; /* of data, in bytes */
+  uint64_t cas;    /* gets, gat: for ringfence_cas(); else 0 */
+  uint32_t flags;  /* as stored */
+  uint32_t reserved;
+} ringfence_value;
+
+void ringfence_value_free(ringfence_value* value);
+
+/* OK is a hit, MISS a miss. gets also reads the cas unique; gat also sets the expiry. */
+ringfence_status ringfence_get(ringfence_client_t* client, const char* key, size_t key_bytes,
+                               ringfence_value* value, int64_t timeout_ms);
+ringfence_status ringfence_gets(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                ringfence_value* value, int64_t timeout_ms);
+ringfence_status ringfence_gat(ringfence_client_t* client, const char* key, size_t key_bytes,
+                               int64_t exptime, ringfence_value* value, int64_t timeout_ms);
+
+/* OK is stored. add, replace, append, prepend: NOT_STORED where their condition does not hold.
+ * append and prepend keep the item's flags and expiry. TOO_LARGE as above. */
+ringfence_status ringfence_set(ringfence_client_t* client, const char* key, size_t key_bytes,
+                               const char* data, size_t bytes, uint32_t flags, int64_t exptime,
+                               int64_t timeout_ms);
+ringfence_status ringfence_add(ringfence_client_t* client, const char* key, size_t key_bytes,
+                               const char* data, size_t bytes, uint32_t flags, int64_t exptime,
+                               int64_t timeout_ms);
+ringfence_status ringfence_replace(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                   const char* data, size_t bytes, uint32_t flags, int64_t exptime,
+                                   int64_t timeout_ms);
+ringfence_status ringfence_append(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                  const char* data, size_t bytes, int64_t timeout_ms);
+ringfence_status ringfence_prepend(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                   const char* data, size_t bytes, int64_t timeout_ms);
+
+/* Stores if nobody stored since `cas` was read: OK, EXISTS or NOT_FOUND. */
+ringfence_status ringfence_cas(ringfence_client_t* client, const char* key, size_t key_bytes,
+                               const char* data, size_t bytes, uint32_t flags, int64_t exptime,
+                               uint64_t cas, int64_t timeout_ms);
+
+/* OK or NOT_FOUND. */
+ringfence_status ringfence_delete(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                  int64_t timeout_ms);
+ringfence_status ringfence_touch(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                 int64_t exptime, int64_t timeout_ms);
+
+/* OK (*result, unless NULL, is the new number) or NOT_FOUND; REFUSED where the item is no number.
+ * incr wraps at 2^64, decr ends at 0. */
+ringfence_status ringfence_incr(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                uint64_t delta, uint64_t* result, int64_t timeout_ms);
+ringfence_status ringfence_decr(ringfence_client_t* client, const char* key, size_t key_bytes,
+                                uint64_t delta, uint64_t* result, int64_t timeout_ms);
 
 /* NOLINTEND(readability-identifier-naming) */
 

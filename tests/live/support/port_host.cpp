@@ -6,6 +6,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "agent/port/sockets.hpp"
 #include "shim/route.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -54,6 +55,7 @@ PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   writer_->store_deadline(shm_layout::boottime_ns() + far_ns);
   if (settings.port.listen.empty()) settings.port.listen = {"127.0.0.1:0"};
   port_ = value_or_throw(agent::port::Port::start(settings.port, writer_->reader(), *this));
+  store_port();
 }
 
 PortHost::~PortHost() = default;
@@ -79,6 +81,17 @@ void PortHost::store_backend(std::size_t index) {
   inet_pton(AF_INET, address.substr(0, colon).c_str(), info.ip);
   std::memcpy(info.text, address.c_str(), address.size());
   writer_->store_backend(static_cast<std::uint32_t>(index), info);
+}
+
+// As the agent does, for who overlays the port or overflows to it.
+void PortHost::store_port() {
+  const auto address = value_or_throw(agent::port::parse_address(port_->addresses().front()));
+  const auto& inet4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+  shm_layout::InterceptInfo info{};
+  info.family = shm_layout::AddressFamily::inet4;
+  info.port = ntohs(inet4.sin_port);
+  std::memcpy(info.ip, &inet4.sin_addr, sizeof(inet4.sin_addr));
+  writer_->store_intercept(0, info);
 }
 
 std::size_t PortHost::owner_of(const std::string& key) const {

@@ -35,6 +35,7 @@ class PortHost final : private agent::port::PortEvents {
 
   [[nodiscard]] agent::port::Port& port() { return *port_; }
   [[nodiscard]] std::string address() const { return port_->addresses().front(); }
+  [[nodiscard]] std::string segment() const { return dir_.file("segment"); }
   [[nodiscard]] TextClient client(Milliseconds timeout = patience) const {
     return TextClient{address(), timeout};
   }
@@ -67,6 +68,7 @@ class PortHost final : private agent::port::PortEvents {
   void on_flush_all(agent::core::RequestId id, const std::string& pool) override;
   void on_backend_trouble(const std::string& pool, const std::string& address) override;
   void store_backend(std::size_t index);
+  void store_port();
   void publish(const std::function<void()>& change);
 
   TempDir dir_;
