@@ -1,4 +1,4 @@
-// The client's C functions on one key, thin over client/. No
+// The client's C functions on one key, thin over client/; those on many are client_many_api.cpp. No
 // exception, abort or C++ type leaves this file. Any thread.
 #include <algorithm>
 #include <cerrno>

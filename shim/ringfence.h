@@ -237,6 +237,62 @@ ringfence_status ringfence_incr(ringfence_client_t* client, const char* key, siz
 ringfence_status ringfence_decr(ringfence_client_t* client, const char* key, size_t key_bytes,
                                 uint64_t delta, uint64_t* result, int64_t timeout_ms);
 
+/* ---- Many keys in one call: split by backend, sent to all before any answer is awaited. */
+
+typedef struct ringfence_key {
+  const char* data;
+  size_t bytes;
+} ringfence_key;
+
+/* Called once for each key, in the order in which answers arrive; `index` is the key's place in the
+ * call. `value` is NULL unless status is OK; its data is not NUL-terminated and valid in the
+ * callback only. The callback must not use the same client: it holds the connections. It may not
+ * throw or longjmp. It may fork: in the child the rest of the call is BACKEND_LOST. */
+typedef void (*ringfence_each)(void* context, size_t index, ringfence_status status,
+                               const ringfence_value* value);
+
+/* Reads `count` keys (any number; a key may come twice). Returns OK when each key was told of,
+ * whatever was told; INVALID if nothing was; SYSTEM (no memory) if some were perhaps not. Values
+ * carry their cas unique if with_cas is not 0. A key that cannot be is told KEY_INVALID or INVALID.
+ * A backend that hangs delays the others' keys by 20 ms at most. Cost: one send a backend, and its
+ * answers' receives; some 60 bytes of memory a key, for up to 4,096 keys at a time. */
+ringfence_status ringfence_get_each(ringfence_client_t* client, const ringfence_key* keys,
+                                    size_t count, int with_cas, ringfence_each callback,
+                                    void* context, int64_t timeout_ms);
+
+/* The same, gathered: values[i] and statuses[i] belong to keys[i]. */
+ringfence_status ringfence_get_many(ringfence_client_t* client, const ringfence_key* keys,
+                                    size_t count, ringfence_value* values,
+                                    ringfence_status* statuses, int64_t timeout_ms);
+
+typedef enum ringfence_verb {
+  RINGFENCE_VERB_SET = 0,
+  RINGFENCE_VERB_ADD = 1,
+  RINGFENCE_VERB_REPLACE = 2,
+  RINGFENCE_VERB_APPEND = 3,
+  RINGFENCE_VERB_PREPEND = 4,
+  RINGFENCE_VERB_CAS = 5,
+  RINGFENCE_VERB_DELETE = 6,
+  RINGFENCE_VERB_TOUCH = 7
+} ringfence_verb;
+
+typedef struct ringfence_write {
+  ringfence_key key;
+  const char* data; /* the value; delete and touch have none */
+  size_t bytes;
+  int64_t exptime;
+  uint64_t cas; /* RINGFENCE_VERB_CAS alone */
+  uint32_t flags;
+  uint32_t verb; /* ringfence_verb */
+} ringfence_write;
+
+/* Writes `count` items, pipelined, each acknowledged by itself: statuses[i] is what the function
+ * for one item would have returned, but that a write is not done again behind a later one of its
+ * slot: it is then CHANGED or BACKEND_LOST. Writes of one key are done in their order. Returns OK
+ * when all statuses are OK; else the first that is not. Cost: as ringfence_get_each(). */
+ringfence_status ringfence_write_many(ringfence_client_t* client, const ringfence_write* writes,
+                                      size_t count, ringfence_status* statuses, int64_t timeout_ms);
+
 /* NOLINTEND(readability-identifier-naming) */
 
 #ifdef __cplusplus

@@ -1,0 +1,35 @@
+// Writing many items: pipelined, each acknowledged by itself, those of one slot in their order. One
+// call's thread.
+#pragma once
+
+#include "shim/client/fan_out.hpp"
+
+namespace ringfence::shim::client {
+
+class FanWrites final : public FanJob {
+ public:
+  // `statuses` has room for each write.
+  FanWrites(const ringfence_write* writes, Status* statuses) noexcept
+      : writes_(writes), statuses_(statuses) {}
+  ~FanWrites() = default;
+
+  [[nodiscard]] bool check(std::size_t index) override;
+  [[nodiscard]] std::string_view key_of(std::size_t index) const noexcept override {
+    return {writes_[index].key.data, writes_[index].key.bytes};
+  }
+  [[nodiscard]] bool is_get(std::size_t) const noexcept override { return false; }
+  [[nodiscard]] text::ReplyShape shape() const noexcept override { return text::ReplyShape::line; }
+  [[nodiscard]] bool is_repeatable() const noexcept override { return false; }
+  void encode(FanOut& fan, Lane& lane) noexcept override;
+  [[nodiscard]] Reading take(FanOut& fan, Lane& lane, ReplyPart part) override;
+  void settle(FanOut& fan) override;
+
+ private:
+  [[nodiscard]] Operation operation_of(std::size_t index) const noexcept;
+  [[nodiscard]] Status settle_one(FanOut& fan, std::uint32_t at, bool may_repeat);
+
+  const ringfence_write* writes_;
+  Status* statuses_;
+};
+
+}  // namespace ringfence::shim::client
