@@ -1,0 +1,44 @@
+// Four memcacheds of the benchmark's own and a segment that names them, all on one CPU with whoever
+// asks them: figures are CPU work an operation then, and hold as ratios. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "shm_layout/segment_writer.hpp"
+
+namespace ringfence::bench {
+
+inline constexpr std::size_t server_count = 4;
+
+// Binds this process, and those it starts from now on, to the last CPU that it may use.
+void use_one_cpu();
+
+class Fleet {
+ public:
+  Fleet();   // throws std::runtime_error where something does not start
+  ~Fleet();  // ends the memcacheds by their pids
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  [[nodiscard]] std::uint16_t port(std::size_t server) const { return ports_[server]; }
+  [[nodiscard]] const std::string& segment() const { return segment_; }
+
+ private:
+  void start_server(std::size_t server);
+  void write_segment();
+
+  std::array<pid_t, server_count> pids_{};
+  std::array<std::uint16_t, server_count> ports_{};
+  std::string dir_, segment_;
+  std::unique_ptr<shm_layout::SegmentWriter> writer_;
+};
+
+// A connected TCP socket with TCP_NODELAY; throws.
+[[nodiscard]] int connect_to_port(std::uint16_t port);
+
+}  // namespace ringfence::bench
