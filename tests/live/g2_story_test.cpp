@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "tests/live/support/client_support.hpp"
 #include "tests/live/support/fleet.hpp"
 
 namespace ringfence::live {
@@ -29,11 +31,53 @@ void come_back(Memcached& memcached, Vanish how) {
   how == Vanish::killed ? memcached.restart() : memcached.resume();
 }
 
+// Whom the story is told through: the agent's port, or the linked client.
+class Teller {
+ public:
+  virtual ~Teller() = default;
+  virtual void set(const std::string& key, const std::string& value) = 0;  // until it is stored
+  virtual std::optional<std::string> get(const std::string& key) = 0;      // nothing: a miss
+};
+
+class PortTeller final : public Teller {
+ public:
+  explicit PortTeller(const Agent& agent) : client_(agent.client()) {}
+  void set(const std::string& key, const std::string& value) override {
+    set_until_stored(client_, key, value);
+  }
+  std::optional<std::string> get(const std::string& key) override { return client_.get(key); }
+
+ private:
+  TextClient client_;
+};
+
+class ClientTeller final : public Teller {
+ public:
+  explicit ClientTeller(const Agent& agent) : client_(client_of(agent.segment())) {}
+  void set(const std::string& key, const std::string& value) override {
+    until_ok([&] { return client_.set(key, value); });
+  }
+  std::optional<std::string> get(const std::string& key) override {
+    const Read got = client_.get(key);
+    return got ? std::optional<std::string>(got.view()) : std::nullopt;
+  }
+
+ private:
+  Client client_;
+};
+
+enum class Through { port, client };
+
+std::unique_ptr<Teller> teller(Through through, const Agent& agent) {
+  if (through == Through::port) return std::make_unique<PortTeller>(agent);
+  return std::make_unique<ClientTeller>(agent);
+}
+
 // Two memcacheds, so that each is the other's taker.
 class Story {
  public:
-  Story(Vanish how, bool has_tags)
-      : how_(how), memcacheds_(start_memcacheds(2)), agent_([&] {
+  Story(Through through, Vanish how, bool has_tags)
+      : through_(through), how_(how), memcacheds_(start_memcacheds(2)), agent_([&] {
           AgentSettings settings = impatient(memcacheds_);
           settings.has_tags = has_tags;
           return settings;
@@ -47,23 +91,17 @@ class Story {
 
   // Returns how many gets at the end answered the value that was overwritten.
   std::size_t tell() {
-    TextClient client = agent_.client();
-    for (const std::string& key : keys_) {
-      set_until_stored(client, key, "1");
-    }
+    const std::unique_ptr<Teller> client = teller(through_, agent_);
+    for (const std::string& key : keys_) client->set(key, "1");
     go_away();
-    for (const std::string& key : keys_) {
-      set_until_stored(client, key, "2");
-    }
+    for (const std::string& key : keys_) client->set(key, "2");
     return_flushed();
-    expect_first_value_is_gone(client);
-    for (const std::string& key : keys_) {
-      set_until_stored(client, key, "3");
-    }
+    expect_first_value_is_gone(*client);
+    for (const std::string& key : keys_) client->set(key, "3");
     go_away();
     return static_cast<std::size_t>(
         std::count_if(keys_.begin(), keys_.end(),
-                      [&](const std::string& key) { return client.get(key) == "2"; }));
+                      [&](const std::string& key) { return client->get(key) == "2"; }));
   }
 
  private:
@@ -78,7 +116,7 @@ class Story {
   }
 
   // A key that went home is a miss; one that stayed with its taker is still what was set last.
-  void expect_first_value_is_gone(TextClient& client) {
+  void expect_first_value_is_gone(Teller& client) {
     std::size_t home_count = 0;
     for (const std::string& key : keys_) {
       const bool is_home = agent_.owner_of(key) == first_;
@@ -90,6 +128,7 @@ class Story {
     EXPECT_GT(home_count, 0U) << "the story needs keys that return to their first owner";
   }
 
+  Through through_;
   Vanish how_;
   std::vector<Memcached> memcacheds_;
   Agent agent_;
@@ -97,18 +136,24 @@ class Story {
   std::vector<std::string> keys_;
 };
 
-TEST(G2_Story, OwnerKilledAndBackAndKilledAgainThenNoOverwrittenValueIsRead) {
-  EXPECT_EQ((Story{Vanish::killed, true}.tell()), 0U);
+class G2_Story : public testing::TestWithParam<Through> {};
+INSTANTIATE_TEST_SUITE_P(Through, G2_Story, testing::Values(Through::port, Through::client),
+                         [](const auto& instance) {
+                           return instance.param == Through::port ? "port" : "client";
+                         });
+
+TEST_P(G2_Story, OwnerKilledAndBackAndKilledAgainThenNoOverwrittenValueIsRead) {
+  EXPECT_EQ((Story{GetParam(), Vanish::killed, true}.tell()), 0U);
 }
 
-TEST(G2_Story, OwnerStoppedAndResumedAndStoppedAgainThenNoOverwrittenValueIsRead) {
-  EXPECT_EQ((Story{Vanish::stopped, true}.tell()), 0U);
+TEST_P(G2_Story, OwnerStoppedAndResumedAndStoppedAgainThenNoOverwrittenValueIsRead) {
+  EXPECT_EQ((Story{GetParam(), Vanish::stopped, true}.tell()), 0U);
 }
 
 // What README says is lost with tags = false: the taker still holds what it took over. It also
 // shows that the story can see a stale hit.
-TEST(G2_Story, TagsOffThenTheTakersOldValueComesBack) {
-  EXPECT_GT((Story{Vanish::killed, false}.tell()), 0U);
+TEST_P(G2_Story, TagsOffThenTheTakersOldValueComesBack) {
+  EXPECT_GT((Story{GetParam(), Vanish::killed, false}.tell()), 0U);
 }
 
 class PausedWriter {

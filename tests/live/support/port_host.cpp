@@ -35,7 +35,9 @@ PortHostSettings::PortHostSettings() {
 
 PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   for (std::size_t i = 0; i < settings.backends; ++i) {
-    memcacheds_.emplace_back(settings.memcached_arguments);
+    memcacheds_.push_back(settings.has_unix_backends
+                              ? Memcached::on_unix_socket(dir_.file("m" + std::to_string(i)))
+                              : Memcached{settings.memcached_arguments});
   }
   incarnations_.resize(settings.backends, 1);
   shm_layout::SegmentIdentity identity;
@@ -70,15 +72,18 @@ void PortHost::publish(const std::function<void()>& change) {
 
 void PortHost::store_backend(std::size_t index) {
   const std::string& address = memcacheds_[index].address();
-  const std::size_t colon = address.rfind(':');
   shm_layout::BackendInfo info{};
-  info.family = shm_layout::AddressFamily::inet4;
-  info.port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
+  info.family = shm_layout::AddressFamily::unix_path;
   info.weight = 1;
   info.incarnation = incarnations_[index];
   info.serving = 1;
   info.slot_count = static_cast<std::uint32_t>(epoch_);
-  inet_pton(AF_INET, address.substr(0, colon).c_str(), info.ip);
+  if (!address.starts_with('/')) {
+    const std::size_t colon = address.rfind(':');
+    info.family = shm_layout::AddressFamily::inet4;
+    info.port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
+    inet_pton(AF_INET, address.substr(0, colon).c_str(), info.ip);
+  }
   std::memcpy(info.text, address.c_str(), address.size());
   writer_->store_backend(static_cast<std::uint32_t>(index), info);
 }

@@ -20,6 +20,7 @@ namespace ringfence::live {
 struct PortHostSettings {
   std::size_t backends = 2;
   bool has_tags = true;
+  bool has_unix_backends = false;  // memcacheds on unix sockets; else on TCP
   std::vector<std::string> memcached_arguments;
   agent::port::PortSettings port;  // listen empty: 127.0.0.1:0
 
