@@ -1,8 +1,8 @@
 #!/bin/sh
 # One more build of everything, and what is worth running in it:
 #   address  AddressSanitizer and UBSan: all tests but the long ones
-#   thread   ThreadSanitizer: unit tests, the port, and readers while an agent is killed (the simulator
-#            has one thread)
+#   thread   ThreadSanitizer: unit tests, the port, the linked client, and readers while an agent is
+#            killed (the simulator has one thread)
 #   fuzz     clang and libFuzzer: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
 #   clang    clang 14 compiles everything without a warning
 set -eu
