@@ -154,7 +154,7 @@ TEST_F(Many, WritesOfOneKeyThenInTheirOrderEachAnsweredByItself) {
   for (std::size_t i = 0; i < writes.size(); ++i) {
     writes[i].key = name;
     writes[i].verb = verbs[i];
-    writes[i].data = "abcdefgh" + i;
+    writes[i].data = &"abcdefgh"[i];
     writes[i].bytes = 1;
   }
   writes.push_back(writes.front());
