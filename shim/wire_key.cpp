@@ -53,6 +53,17 @@ int digit_value(char c) noexcept {
 
 }  // namespace
 
+Tag::Tag(shm_layout::PoolWord pool, std::uint64_t generation) noexcept
+    : pool_(pool), generation_(generation), is_made_(true) {
+  if (!pool.has_tags()) return;
+  const std::size_t digit_count = generation_digits(generation);
+  bytes_[0] = plain_mark;
+  bytes_[1] = pool.salt_0();
+  bytes_[2] = pool.salt_1();
+  write_digits(bytes_.data() + 1 + salt_digits, generation, digit_count);
+  size_ = static_cast<std::uint8_t>(1 + salt_digits + digit_count);
+}
+
 WireKey::WireKey(std::string_view key, shm_layout::PoolWord pool,
                  std::uint64_t generation) noexcept {
   key = key.substr(0, key_bytes_max);

@@ -29,6 +29,31 @@ inline constexpr char shortened_mark = '!';
 // Keys that the agent keeps on a backend for itself (claim, canary) begin so.
 inline constexpr std::string_view reserved_key_prefix = "ringfence!";
 
+// What stands behind a plain key: mark, salt and generation; empty without tags. Keys of one
+// generation share it, so who writes many keys makes it once.
+class Tag {
+ public:
+  Tag() = default;
+  Tag(shm_layout::PoolWord pool, std::uint64_t generation) noexcept;
+
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+  // Whether it is the one of these.
+  [[nodiscard]] bool is_of(shm_layout::PoolWord pool, std::uint64_t generation) const noexcept {
+    return is_made_ && pool_ == pool && generation_ == generation;
+  }
+  // Whether `key` is followed by it on the wire; else it is shortened.
+  [[nodiscard]] bool fits(std::string_view key) const noexcept {
+    return key.size() + size_ <= key_bytes_max;
+  }
+
+ private:
+  shm_layout::PoolWord pool_;
+  std::uint64_t generation_ = 0;
+  std::array<char, tag_bytes_max> bytes_{};
+  std::uint8_t size_ = 0;
+  bool is_made_ = false;
+};
+
 class WireKey {
  public:
   // `key` holds at most key_bytes_max bytes (the protocol parsers see to that).

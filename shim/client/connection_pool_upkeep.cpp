@@ -31,9 +31,11 @@ ConnectionPool::ConnectionPool(const PoolLimits& limits) : limits_(limits) {
 
 ConnectionPool::~ConnectionPool() {
   leave_process();
-  while (all_ != nullptr) {
-    if (all_->life() == life_) uncount_connection();
-    unlink(*all_);
+  const Connection* next = nullptr;
+  for (const Connection* connection = all_; connection != nullptr; connection = next) {
+    next = connection->next;
+    if (connection->life() == life_) uncount_connection();
+    delete connection;
   }
 }
 

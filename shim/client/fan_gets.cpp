@@ -4,7 +4,6 @@
 
 #include "shim/client/arguments.hpp"
 #include "shim/client/single_call.hpp"
-#include "shim/wire_key.hpp"
 
 namespace ringfence::shim::client {
 
@@ -43,13 +42,11 @@ char* FanGets::encode_command(FanOut& fan, Lane& lane, char* end) const noexcept
     last = &fan.item(lane.to_encode);
     const std::string_view key = key_of(fan.index_of(lane.to_encode));
     *end++ = ' ';
-    end = lane.is_port
-              ? put(end, key)
-              : put(end, WireKey(key, last->ticket.pool_word, last->ticket.generation()).view());
+    end = lane.put_key(end, key, last->ticket);
     last->is_encoded = true;
     lane.to_encode = last->next;
   }
-  last->ends_command = true;
+  if (last != nullptr) last->ends_command = true;
   return put(end, "\r\n");
 }
 
@@ -87,12 +84,7 @@ FanJob::Reading FanGets::take_header(FanOut& fan, Lane& lane) {
   while (!lane.expects_end && lane.pending != no_item) {
     const Item& item = fan.item(lane.pending);
     const std::size_t index = fan.index_of(lane.pending);
-    const bool is_it =
-        lane.is_port
-            ? header.key == key_of(index)
-            : header.key ==
-                  WireKey(key_of(index), item.ticket.pool_word, item.ticket.generation()).view();
-    if (is_it) {
+    if (lane.is_key(header.key, key_of(index), item.ticket)) {
       if (!replies.needs_place()) return Reading::go_on;
       ringfence_value* own = receiver_.own_value(index);
       if (own != nullptr) {

@@ -104,7 +104,15 @@ void FanOut::start(Lane& lane, bool may_wait) {
     take = pool.take(*attachment_, index, deadline_,
                      SlotWatch(attachment_->segment.reader(), first.ticket));
   }
-  take_connection(lane, take);
+  if (take.taken != Taken::opening) {
+    take_connection(lane, take);
+    return;
+  }
+  lane.connection = take.connection;
+  lane.is_reused = false;
+  lane.state = Lane::State::opening;
+  lane.give_up_ns = deadline_.now_ns() + pool.connect_timeout_ns();
+  advance(lane);
 }
 
 void FanOut::take_connection(Lane& lane, const Take& take) {
@@ -114,13 +122,7 @@ void FanOut::take_connection(Lane& lane, const Take& take) {
       lane.is_reused = take.is_reused;
       lane.state = Lane::State::active;
       return;
-    case Taken::opening:
-      lane.connection = take.connection;
-      lane.is_reused = false;
-      lane.state = Lane::State::opening;
-      lane.give_up_ns = deadline_.now_ns() + client_.pool().connect_timeout_ns();
-      advance(lane);
-      return;
+    case Taken::opening:  // start() saw to it
     case Taken::busy:
       lane.state = Lane::State::idle;
       return;

@@ -9,6 +9,7 @@
 
 #include "shim/client/connection.hpp"
 #include "shim/client/operation.hpp"
+#include "shim/wire_key.hpp"
 
 namespace ringfence::shim::client {
 
@@ -61,6 +62,7 @@ struct Lane {
   char* buffer = nullptr;         // the connection's
   std::array<iovec, 2> pieces{};  // the buffer's front, and one value that was not copied
   Output output{{}};
+  Tag tag;                    // of the last key; most keys of a pool share one
   std::vector<char> scratch;  // a value that no receive buffer holds
 
   [[nodiscard]] bool has_output() const noexcept {
@@ -69,10 +71,22 @@ struct Lane {
   [[nodiscard]] bool is_under_way() const noexcept {
     return state == State::opening || state == State::active;
   }
+  // Copies the key as the lane's server must see it to `end`; returns the end of it.
+  [[nodiscard]] char* put_key(char* end, std::string_view key, const Ticket& ticket) noexcept;
+  // Whether it is `wire_key`.
+  [[nodiscard]] bool is_key(std::string_view wire_key, std::string_view key,
+                            const Ticket& ticket) noexcept;
   void set_output(std::size_t buffered_bytes, std::string_view value) noexcept {
     pieces[0] = {buffer, buffered_bytes};
     pieces[1] = {const_cast<char*>(value.data()), value.size()};
     output = Output({pieces.data(), value.empty() ? 1U : 2U});
+  }
+
+ private:
+  void make_tag(const Ticket& ticket) noexcept {
+    if (!tag.is_of(ticket.pool_word, ticket.generation())) {
+      tag = Tag(ticket.pool_word, ticket.generation());
+    }
   }
 };
 

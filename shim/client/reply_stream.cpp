@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-
-#include "shim/text/number.hpp"
 
 namespace ringfence::shim::client {
 
@@ -15,7 +12,6 @@ using text::ReplyShape;
 namespace {
 
 constexpr std::size_t crlf_bytes = 2;
-constexpr std::uint64_t number_max = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
@@ -49,11 +45,8 @@ ReplyPart ReplyStream::next(ReplyShape shape) noexcept {
 ReplyPart ReplyStream::take_header(const ReplyEvent& event) noexcept {
   header_.key = event.key;
   header_.bytes = event.value_bytes;
-  // The parser saw to it that they are numbers. memcached keeps 32 bits of flags.
-  const auto flags = text::read_plain(event.client_flags, number_max);
-  header_.flags = static_cast<std::uint32_t>(flags.value_or(0));
-  const auto cas = text::read_plain(event.cas_unique, number_max);
-  header_.cas = cas.value_or(0);
+  header_.flags = static_cast<std::uint32_t>(event.flags_number);  // memcached keeps 32 bits
+  header_.cas = event.cas_number;
   place_ = nullptr;
   gathered_bytes_ = 0;
   return ReplyPart::header;
@@ -67,8 +60,9 @@ ReplyPart ReplyStream::next_of_value() noexcept {
   if (place_ == nullptr) {
     if (end_ - begin_ < header_.bytes + crlf_bytes) return ReplyPart::need_more;
     value_ = {buffer_.get() + begin_, header_.bytes};
-    if (header_.bytes > 0) begin_ += parser_.next(ReplyShape::values, buffered()).consumed_bytes;
-    return finish_value();
+    if (!parser_.skip_whole_value(buffered())) return ReplyPart::violation;
+    begin_ += header_.bytes + crlf_bytes;
+    return ReplyPart::value;
   }
   // What is in the buffer goes to its place; the rest is received there.
   if (gathered_bytes_ < header_.bytes && begin_ != end_) {

@@ -1,6 +1,7 @@
 // Decimal numbers; see number.hpp. Pure; any thread.
 #include "shim/text/number.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace ringfence::shim::text {
@@ -66,12 +67,17 @@ bool read_unsigned_64(std::string_view word, std::uint64_t& value,
 }
 
 std::optional<std::uint64_t> read_plain(std::string_view word, std::uint64_t max) noexcept {
-  if (word.empty()) return std::nullopt;
+  constexpr std::size_t safe_digits = 19;  // that many never leave 64 bits
   std::uint64_t value = 0;
-  for (const char c : word) {
+  for (const char c : word.substr(0, safe_digits)) {
+    const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
+    if (digit > 9) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  for (const char c : word.substr(std::min(word.size(), safe_digits))) {
     if (!is_digit(c) || !append_digit(value, c)) return std::nullopt;
   }
-  if (value > max) return std::nullopt;
+  if (word.empty() || value > max) return std::nullopt;
   return value;
 }
 

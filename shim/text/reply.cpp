@@ -39,9 +39,15 @@ ReplyEvent read_value_header(std::string_view line) noexcept {
     return violation();
   }
   const auto length = read_plain(length_digits, value_bytes_max);
-  if (!read_plain(event.client_flags, number_max) || !length) return violation();
+  const auto flags = read_plain(event.client_flags, number_max);
+  if (!flags || !length) return violation();
+  event.flags_number = *flags;
   event.has_cas = !event.cas_unique.empty();
-  if (event.has_cas && !read_plain(event.cas_unique, number_max)) return violation();
+  if (event.has_cas) {
+    const auto cas = read_plain(event.cas_unique, number_max);
+    if (!cas) return violation();
+    event.cas_number = *cas;
+  }
   event.kind = ReplyEventKind::value_header;
   event.value_bytes = static_cast<std::uint32_t>(*length);
   return event;

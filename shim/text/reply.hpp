@@ -39,6 +39,8 @@ struct ReplyEvent {
   std::uint32_t value_bytes = 0;
   bool has_cas = false;
   std::string_view cas_unique;
+  std::uint64_t flags_number = 0;  // the same two as numbers; 0 without a cas unique
+  std::uint64_t cas_number = 0;
   std::string_view bytes;
 };
 
@@ -51,6 +53,13 @@ class ReplyParser {
   // use.
   [[nodiscard]] ReplyEvent next(ReplyShape shape, std::string_view bytes) noexcept;
   [[nodiscard]] bool is_inside_value() const noexcept { return is_inside_value_; }
+  // After value_header, when `bytes` holds the whole value and its CRLF: leaves them behind, as
+  // value_bytes and value_done together would. False when there is no CRLF: a violation.
+  [[nodiscard]] bool skip_whole_value(std::string_view bytes) noexcept {
+    if (bytes[value_left_bytes_] != '\r' || bytes[value_left_bytes_ + 1] != '\n') return false;
+    is_inside_value_ = false;
+    return true;
+  }
 
  private:
   [[nodiscard]] ReplyEvent next_of_value(std::string_view bytes) noexcept;

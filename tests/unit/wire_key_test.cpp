@@ -150,5 +150,26 @@ TEST_F(WireKeyProperty, RandomKeysThenTheLastMarkSplitsThemBack) {
   }
 }
 
+TEST(Tag, BehindAKeyThatItFitsThenTheWireKey) {
+  for (const bool has_tags : {true, false}) {
+    const PoolWord pool{has_tags, 0, 0, 'x', 'y'};
+    for (const std::uint64_t generation :
+         {std::uint64_t{0}, std::uint64_t{63}, std::uint64_t{64}, shm_layout::generation_max}) {
+      const Tag tag(pool, generation);
+      EXPECT_TRUE(tag.is_of(pool, generation));
+      EXPECT_FALSE(tag.is_of(pool, generation + 1));
+      const std::string longest(key_bytes_max - tag.view().size(), 'k');
+      for (const std::string& key : {std::string("k"), longest}) {
+        EXPECT_TRUE(tag.fits(key));
+        EXPECT_EQ(WireKey(key, pool, generation).view(), key + std::string(tag.view()));
+      }
+      if (has_tags) {
+        EXPECT_FALSE(tag.fits(longest + "k"));
+      }
+    }
+  }
+  EXPECT_FALSE(Tag().is_of(PoolWord{}, 0));
+}
+
 }  // namespace
 }  // namespace ringfence::shim
