@@ -106,8 +106,8 @@ TEST_F(ClientReadme, CompiledWithTheCmakePackageThenBothRun) {
              "  target_link_libraries(program_${language} PRIVATE ringfence::ringfence)\n"
              "endforeach()\n"
              "target_compile_features(program_cpp PRIVATE cxx_std_17)\n");
-  run_or_fail("cd '" + dir_.path() + "'; cmake -S . -B build -DCMAKE_PREFIX_PATH='" + prefix() +
-              "' -DCMAKE_EXE_LINKER_FLAGS='" + RINGFENCE_TEST_LINK_FLAGS +
+  run_or_fail("cd '" + dir_.path() + "'; cmake -G Ninja -S . -B build -DCMAKE_PREFIX_PATH='" +
+              prefix() + "' -DCMAKE_EXE_LINKER_FLAGS='" + RINGFENCE_TEST_LINK_FLAGS +
               "'; cmake --build build; mv build/program_c build/program_cpp .");
   expect_both_run();
 }
