@@ -34,17 +34,6 @@ class ClientView : public testing::TestWithParam<bool> {
   }
   [[nodiscard]] static bool has_tags() { return GetParam(); }
 
-  // SIGSTOP takes each thread of a process at a moment of its own.
-  void stop(std::size_t backend) {
-    host_.memcached(backend).stop();
-    const std::string tasks = "/proc/" + std::to_string(host_.memcached(backend).pid()) + "/task";
-    ASSERT_TRUE(wait_until([&] {
-      const std::filesystem::directory_iterator threads{tasks};
-      return std::all_of(begin(threads), end(threads), [](const auto& thread) {
-        return read_file(thread.path().string() + "/stat").find(") T ") != std::string::npos;
-      });
-    }));
-  }
   // Long enough for a call in the background to have sent its request.
   static void let_it_be_sent() { pass(60ms); }
 
@@ -53,7 +42,7 @@ class ClientView : public testing::TestWithParam<bool> {
   template <typename Call>
   [[nodiscard]] ringfence_status in_flight_when_its_backend_dies(Call call) {
     EXPECT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);  // on a connection that is open already
-    stop(0);
+    host_.memcached(0).stop();
     auto outcome = in_background(call);
     let_it_be_sent();
     host_.memcached(0).kill();
@@ -226,7 +215,7 @@ TEST_P(ClientView, IncrInFlightWhenItsBackendDiesThenTheTruthUnderANewTagAlone) 
 TEST_P(ClientView, BackendHangsThenTimedOutInTimeAndItsLateAnswerReachesNobody) {
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);
   const std::string other = host_.key_on(0, "other");
-  stop(0);
+  host_.memcached(0).stop();
   for (const Timeout timeout : {10ms, 30ms, 150ms}) {
     const Stopwatch watch;
     EXPECT_EQ(client_.get(on_0_, timeout).status, RINGFENCE_TIMED_OUT);
@@ -244,7 +233,7 @@ TEST_P(ClientView, ClientsOwnTimeoutThenItHoldsForCallsThatNameNone) {
   options.timeout = short_time;
   Client client = client_of(host_.segment(), options);
   ASSERT_EQ(client.set(on_0_, "1"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   const Stopwatch watch;
   EXPECT_EQ(client.get(on_0_).status, RINGFENCE_TIMED_OUT);
   EXPECT_GE(watch.elapsed(), short_time - 1ms);
@@ -262,7 +251,7 @@ TEST_P(ClientView, TimeoutOfNothingThenItReturnsAtOnce) {
 
 TEST_P(ClientView, SlotMovedWhileAGetIsUnderWayThenItIsAskedAgainUnderTheNewView) {
   ASSERT_EQ(client_.set(on_0_, "old"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.get(on_0_, long_time); });
   let_it_be_sent();
   host_.move_slots(0, 1);
@@ -274,7 +263,7 @@ TEST_P(ClientView, SlotMovedWhileAGetIsUnderWayThenItIsAskedAgainUnderTheNewView
 
 TEST_P(ClientView, SlotMovedWhileAWriteIsUnderWayThenAgainWithTagsAndChangedWithout) {
   ASSERT_EQ(client_.set(on_0_, "old"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.set(on_0_, "new", forever, 0, long_time); });
   let_it_be_sent();
   host_.move_slots(0, 1);
@@ -285,7 +274,7 @@ TEST_P(ClientView, SlotMovedWhileAWriteIsUnderWayThenAgainWithTagsAndChangedWith
 
 TEST_P(ClientView, GenerationRaisedOnTheSameBackendThenAnAnswerUnderTheOldTagIsNotBelieved) {
   ASSERT_EQ(client_.set(on_0_, "old"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.get(on_0_, long_time); });
   let_it_be_sent();
   host_.raise_generations();
@@ -297,7 +286,7 @@ TEST_P(ClientView, GenerationRaisedOnTheSameBackendThenAnAnswerUnderTheOldTagIsN
 
 TEST_P(ClientView, FencedAndReleasedWhileAWriteIsUnderWayThenItsAnswerHolds) {
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.set(on_0_, "2", forever, 0, long_time); });
   let_it_be_sent();
   host_.fence_all();
@@ -310,7 +299,7 @@ TEST_P(ClientView, FencedAndReleasedWhileAWriteIsUnderWayThenItsAnswerHolds) {
 
 TEST_P(ClientView, FencedWhileAWriteIsUnderWayAndNothingFollowsThenNeverDone) {
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.set(on_0_, "2", forever, 0, 300ms); });
   let_it_be_sent();
   host_.fence_all();
@@ -321,7 +310,7 @@ TEST_P(ClientView, FencedWhileAWriteIsUnderWayAndNothingFollowsThenNeverDone) {
 
 TEST_P(ClientView, LeaseLapsesWhileAGetIsUnderWayThenItsAnswerWaitsForTheRenewal) {
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);
-  stop(0);
+  host_.memcached(0).stop();
   auto call = in_background([&] { return client_.get(on_0_, long_time); });
   let_it_be_sent();
   host_.end_lease();
@@ -334,7 +323,7 @@ TEST_P(ClientView, LeaseLapsesWhileAGetIsUnderWayThenItsAnswerWaitsForTheRenewal
 TEST_P(ClientView, LeaseLapsesWhileACallIsUnderWayForGoodThenLapsedAtTheTimeout) {
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);
   for (const bool is_get : {true, false}) {
-    stop(0);
+    host_.memcached(0).stop();
     auto call = in_background([&, is_get] {
       const Stopwatch watch;
       const ringfence_status status =
@@ -357,7 +346,7 @@ TEST_P(ClientView, ManyKeysUnderWayWhenTheirSlotsMoveThenNoOldValueAndEveryKeyIs
   const std::vector<Key> keys(names.begin(), names.end());
   std::vector<bool> was_on_0;
   for (const std::string& name : names) was_on_0.push_back(host_.owner_of(name) == 0);
-  stop(0);
+  host_.memcached(0).stop();
   std::vector<Value> values(names.size());
   std::vector<ringfence_status> statuses(names.size(), RINGFENCE_INVALID);
   auto call =
@@ -377,7 +366,7 @@ TEST_P(ClientView, ManyWritesUnderWayWhenTheirSlotsMoveThenWhatIsOkIsThere) {
   for (int i = 0; i < 100; ++i) names.push_back("w" + std::to_string(i));
   for (const std::string& name : names) writes.push_back(Write::set(name, "new"));
   ASSERT_EQ(client_.set(on_0_, "1"), RINGFENCE_OK);  // opens the connection
-  stop(0);
+  host_.memcached(0).stop();
   std::vector<ringfence_status> statuses(names.size(), RINGFENCE_INVALID);
   auto call = in_background([&] { return client_.write_many(writes, statuses.data(), 2000ms); });
   let_it_be_sent();

@@ -23,18 +23,6 @@ class PortFaults : public testing::TestWithParam<bool> {
     settings.has_tags = GetParam();
     return settings;
   }
-  // SIGSTOP takes each thread of a process at a moment of its own.
-  void stop(std::size_t backend) {
-    host_.memcached(backend).stop();
-    const std::string tasks = "/proc/" + std::to_string(host_.memcached(backend).pid()) + "/task";
-    ASSERT_TRUE(wait_until([&] {
-      const std::filesystem::directory_iterator threads{tasks};
-      return std::all_of(begin(threads), end(threads), [](const auto& thread) {
-        const std::string line = read_file(thread.path().string() + "/stat");
-        return line.find(") T ") != std::string::npos;
-      });
-    }));
-  }
   // Waits until the backend has been asked, which a stopped one cannot say: a moment is enough.
   static void let_it_be_sent() { pass(50ms); }
 
@@ -83,7 +71,7 @@ TEST_P(PortFaults, BackendKilledAndItsSlotsMovedThenDeleteTellsTheTruth) {
 TEST_P(PortFaults, DeleteInFlightWhenItsBackendDiesThenNotFoundOnlyUnderANewTag) {
   TextClient client = host_.client();
   EXPECT_EQ(client.set(on_0_, "1"), "STORED");
-  stop(0);
+  host_.memcached(0).stop();
   client.send("delete " + on_0_ + "\r\n");
   let_it_be_sent();
 
@@ -115,7 +103,7 @@ TEST_P(PortFaults, BackendStoppedThenItsRequestsEndInTimeAndOthersAreNotDelayed)
   TextClient waiting = host_.client();
   TextClient other = host_.client();
   EXPECT_EQ(waiting.set(on_0_, "1"), "STORED");
-  stop(0);
+  host_.memcached(0).stop();
   const auto start = Clock::now();
   waiting.send("get " + on_0_ + "\r\n");
 
@@ -211,7 +199,7 @@ TEST_P(PortFaults, LeaseLapsesUnderAReplyThenItIsAcceptedAfterTheRenewal) {
   const std::string value(100'000, 'x');
   const std::string other = host_.key_on(0, "other");
   EXPECT_EQ(reader.set(on_0_, value), "STORED");
-  stop(0);
+  host_.memcached(0).stop();
   reader.send("get " + on_0_ + "\r\n");
   writer.send("set " + other + " 0 0 1\r\n1\r\n");
   large.send("set " + other + "2 0 0 100000\r\n" + value + "\r\n");
@@ -232,7 +220,7 @@ TEST_P(PortFaults, LeaseLapsesUnderAReplyThenItIsAcceptedAfterTheRenewal) {
 
 TEST_P(PortFaults, FenceUnderAReplyAndNothingMovesThenItIsAccepted) {
   TextClient client = host_.client();
-  stop(0);
+  host_.memcached(0).stop();
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\n");
   let_it_be_sent();
 
@@ -249,7 +237,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
   TextClient reader = host_.client();
   TextClient writer = host_.client();
   EXPECT_EQ(writer.set(on_0_, "old"), "STORED");
-  stop(0);
+  host_.memcached(0).stop();
   reader.send("get " + on_0_ + "\r\n");
   let_it_be_sent();
 
@@ -265,7 +253,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
 
 TEST_P(PortFaults, G2_ViewChangesUnderASetThenItIsDoneAgainOnlyUnderANewTag) {
   TextClient client = host_.client();
-  stop(0);
+  host_.memcached(0).stop();
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\n");
   let_it_be_sent();
 
@@ -278,7 +266,7 @@ TEST_P(PortFaults, G2_ViewChangesUnderASetThenItIsDoneAgainOnlyUnderANewTag) {
 
 TEST_P(PortFaults, G2_LaterRequestForTheSlotThenTheEarlierWriteIsNotDoneAgain) {
   TextClient client = host_.client();
-  stop(0);
+  host_.memcached(0).stop();
   client.send("set " + on_0_ + " 0 0 1\r\n1\r\nset " + on_0_ + " 0 0 1\r\n2\r\n");
   let_it_be_sent();
 

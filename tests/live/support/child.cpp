@@ -5,8 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -81,6 +84,18 @@ void Child::signal(int number) const {
   if (pid_ > 0 && !status_) {
     kill(pid_, number);
   }
+}
+
+void Child::stop() const {
+  signal(SIGSTOP);
+  const std::string tasks = "/proc/" + std::to_string(pid_) + "/task";
+  const bool is_stopped = wait_until([&] {
+    using std::filesystem::directory_iterator;
+    return std::all_of(directory_iterator{tasks}, directory_iterator{}, [](const auto& thread) {
+      return read_file(thread.path().string() + "/stat").find(") T ") != std::string::npos;
+    });
+  });
+  if (!is_stopped) throw std::runtime_error("process " + std::to_string(pid_) + " does not stop");
 }
 
 std::optional<int> Child::wait(Milliseconds limit) {

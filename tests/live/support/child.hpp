@@ -26,6 +26,7 @@ class Child {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool is_running();
   void signal(int number) const;  // does nothing once it ended
+  void stop() const;  // SIGSTOP, which takes each thread at a moment of its own; waits for the last
   // Its wait status, or nothing if it has not ended by then.
   std::optional<int> wait(Milliseconds limit = patience);
   void kill_and_wait();

@@ -22,7 +22,7 @@ class Memcached {
 
   void kill();     // SIGKILL, waited for
   void restart();  // after kill(): empty, on the same address; waits until it answers
-  void stop() const { child_->signal(SIGSTOP); }
+  void stop() const { child_->stop(); }  // all its threads stand still when it returns
   void resume() const { child_->signal(SIGCONT); }
 
   // A connection past ringfence, straight to it.
