@@ -42,6 +42,37 @@ namespace ringfence::shim {
   return ticket;
 }
 
+// Routes any number of keys by one clock read. A key is then routed as it would be by a thread that
+// was paused between the clock and the slot word: a route never says how late somebody sends by it,
+// and ArrivalCheck has the last word. The deadline comes before all slot words, as in route().
+class Departure {
+ public:
+  explicit Departure(const shm_layout::SegmentReader& segment) noexcept
+      : segment_(&segment),
+        pool_word_(segment.pool()),
+        // Acquire, and before any slot word; pairs with the release in
+        // SegmentWriter::store_deadline.
+        deadline_ns_(segment.control().deadline_coarse_ns.load(std::memory_order_acquire)),
+        has_lease_(shm_layout::coarse_ns() < deadline_ns_) {}
+
+  [[nodiscard]] Ticket route(std::string_view key) const noexcept {
+    Ticket ticket;
+    ticket.pool_word = pool_word_;
+    ticket.slot = shm_layout::slot_of_inline(key, pool_word_);
+    ticket.slot_word = segment_->slot(ticket.slot);
+    const bool is_open = has_lease_ && ticket.slot_word.is_routable() &&
+                         ticket.slot_word.backend() < segment_->backend_count();
+    ticket.status = is_open ? RouteStatus::ok : refusal_of(*segment_, ticket.slot_word, has_lease_);
+    return ticket;
+  }
+
+ private:
+  const shm_layout::SegmentReader* segment_;
+  shm_layout::PoolWord pool_word_;
+  std::int64_t deadline_ns_;  // the coarse clock
+  bool has_lease_;
+};
+
 // Whether a get may be sent by a ticket that route() did not call ok: a pool may choose to serve
 // gets by its last view once its lease is gone (on_lease_loss = "serve").
 [[nodiscard]] bool may_get_without_lease(const shm_layout::SegmentReader& segment,

@@ -22,12 +22,12 @@ inline constexpr std::int64_t timeout_ms_max = 3'600'000;
 // 1 to 250 bytes, none of which a server could take for the end of a word or of a line.
 [[nodiscard]] inline bool is_valid_key(std::string_view key) noexcept {
   if (key.empty() || key.size() > RINGFENCE_KEY_MAX) return false;
-  unsigned broken_count = 0;  // no branch in the loop: the compiler takes many bytes at once
+  unsigned char is_broken = 0;  // no branch in the loop: the compiler takes many bytes at once
   for (const char c : key) {
     const auto byte = static_cast<unsigned char>(c);
-    broken_count += static_cast<unsigned>(byte <= ' ') + static_cast<unsigned>(byte == 0x7f);
+    is_broken |= static_cast<unsigned char>(byte <= ' ') | static_cast<unsigned char>(byte == 0x7f);
   }
-  return broken_count == 0;
+  return is_broken == 0;
 }
 
 }  // namespace ringfence::shim::client

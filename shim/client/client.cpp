@@ -33,26 +33,26 @@ void Client::find_counters() noexcept {
   counters_.store(&counters::process_counters(attachment->path), std::memory_order_release);
 }
 
-void Client::count(Verb verb, Status status) noexcept {
+void Client::count(Verb verb, Status status, std::uint32_t keys) noexcept {
   counters::ShimCounters* counting = counters();
-  if (counting == nullptr) return;
-  counting->add_request();
+  if (counting == nullptr || keys == 0) return;
+  counting->add_request(keys);
   switch (status) {
     case RINGFENCE_OK:
-      if (text::is_retrieval(verb)) counting->add_hit();
+      if (text::is_retrieval(verb)) counting->add_hit(keys);
       break;
     case RINGFENCE_MISS:
-      counting->add_miss();
+      counting->add_miss(keys);
       break;
     case RINGFENCE_NO_VIEW:
     case RINGFENCE_LEASE_LAPSED:
-      counting->add_refused_by_lease();
+      counting->add_refused_by_lease(keys);
       break;
     case RINGFENCE_FENCED:
-      counting->add_refused_by_fence();
+      counting->add_refused_by_fence(keys);
       break;
     case RINGFENCE_TIMED_OUT:
-      counting->add_timed_out();
+      counting->add_timed_out(keys);
       break;
     default:
       break;

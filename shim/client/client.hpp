@@ -38,8 +38,8 @@ class Client {
   [[nodiscard]] counters::ShimCounters* counters() const noexcept {
     return counters_.load(std::memory_order_acquire);
   }
-  // One key that was asked for or written, and what its caller is told.
-  void count(Verb verb, Status status) noexcept;
+  // Keys that were asked for or written, and what their caller is told.
+  void count(Verb verb, Status status, std::uint32_t keys = 1) noexcept;
 
  private:
   void find_counters() noexcept;

@@ -1,6 +1,7 @@
 #include "shim/client/fan_gets.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "shim/client/arguments.hpp"
 #include "shim/client/single_call.hpp"
@@ -19,11 +20,11 @@ char* put(char* end, std::string_view bytes) noexcept {
 
 }  // namespace
 
-bool FanGets::check(std::size_t index) {
+std::string_view FanGets::begin(std::size_t index) {
   const ringfence_key& key = keys_[index];
-  if (key.data != nullptr && is_valid_key({key.data, key.bytes})) return true;
+  if (key.data != nullptr && is_valid_key({key.data, key.bytes})) return {key.data, key.bytes};
   receiver_.tell(index, key.data == nullptr ? RINGFENCE_INVALID : RINGFENCE_KEY_INVALID, nullptr);
-  return false;
+  return {};
 }
 
 void FanGets::encode(FanOut& fan, Lane& lane) noexcept {
@@ -48,6 +49,18 @@ char* FanGets::encode_command(FanOut& fan, Lane& lane, char* end) const noexcept
   }
   if (last != nullptr) last->ends_command = true;
   return put(end, "\r\n");
+}
+
+// Hits that have arrived whole, in the order of the command.
+void FanGets::take_usual(FanOut& fan, Lane& lane) noexcept {
+  ReplyStream& replies = lane.connection->replies();
+  while (!lane.expects_end && lane.pending != no_item) {
+    const Item& item = fan.item(lane.pending);
+    const std::string_view key = key_of(fan.index_of(lane.pending));
+    const auto tag = lane.tag_of(key, item.ticket);
+    if (!item.is_encoded || !tag || !replies.take_value_of(key, *tag)) return;
+    take_value(fan, lane);
+  }
 }
 
 FanJob::Reading FanGets::take(FanOut& fan, Lane& lane, ReplyPart part) {
@@ -102,9 +115,9 @@ FanJob::Reading FanGets::take_header(FanOut& fan, Lane& lane) {
   return Reading::violation;
 }
 
-void FanGets::take_value(FanOut& fan, Lane& lane) {
+void FanGets::take_value(FanOut& fan, Lane& lane) noexcept {
   Item& item = fan.item(lane.pending);
-  const TicketStatus verdict = lane.is_port ? TicketStatus::holds : fan.judge(item, true);
+  const TicketStatus verdict = lane.is_port ? TicketStatus::holds : fan.judge(item);
   lane.expects_end = item.ends_command;
   if (verdict == TicketStatus::changed) {
     item.fate = Fate::moved;
@@ -139,18 +152,20 @@ void FanGets::tell(FanOut& fan, Lane& lane, Status status, const ringfence_value
   const std::size_t index = fan.index_of(lane.pending);
   item.fate = Fate::done;
   lane.pending = item.next;
-  report(fan, index, status, value);
+  report(index, status, value);
 }
 
-void FanGets::report(FanOut& fan, std::size_t index, Status status,
-                     const ringfence_value* value) noexcept {
-  fan.client().count(verb_, status);
+void FanGets::report(std::size_t index, Status status, const ringfence_value* value) noexcept {
+  ++told_[static_cast<std::size_t>(status)];
   receiver_.tell(index, status, value);
 }
 
 void FanGets::settle(FanOut& fan) {
   for (std::uint32_t at = 0; at < fan.item_count(); ++at) {
     if (fan.item(at).fate != Fate::done) settle_one(fan, at);
+  }
+  for (std::size_t status = 0; status < told_.size(); ++status) {
+    fan.client().count(verb_, static_cast<Status>(status), std::exchange(told_[status], 0));
   }
 }
 
@@ -169,7 +184,7 @@ void FanGets::settle_one(FanOut& fan, std::uint32_t at) {
   const bool is_final = item.fate == Fate::timed_out || item.fate == Fate::failed ||
                         fan.is_in_child() || (is_gone && !fan.has_moved(item));
   if (is_final) {
-    report(fan, index, status, nullptr);
+    report(index, status, nullptr);
     return;
   }
   if (counters::ShimCounters* counting = fan.client().counters();
@@ -182,7 +197,7 @@ void FanGets::settle_one(FanOut& fan, std::uint32_t at) {
   ringfence_value& value = place_of(index);
   operation.value = &value;
   status = SingleCall(fan.client(), operation, fan.deadline()).run();
-  report(fan, index, status, status == RINGFENCE_OK ? &value : nullptr);
+  report(index, status, status == RINGFENCE_OK ? &value : nullptr);
 }
 
 }  // namespace ringfence::shim::client

@@ -41,23 +41,22 @@ void FanOut::run_batch(std::size_t first, std::size_t count) {
 }
 
 void FanOut::route_all(std::size_t count) {
+  const shm_layout::SegmentReader* segment = nullptr;
   std::vector<std::uint16_t> lane_at;
+  std::optional<Departure> departure;
   if (attachment_ != nullptr) {
-    lane_at.assign(attachment_->segment.reader().backend_count(), no_lane);
+    segment = &attachment_->segment.reader();
+    lane_at.assign(segment->backend_count(), no_lane);
+    departure.emplace(*segment);
   }
   for (std::uint32_t at = 0; at < count; ++at) {
     Item& item = items_[at];
-    if (!job_.check(index_of(at))) {
-      item.fate = Fate::done;
-      continue;
-    }
-    item.fate = Fate::unrouted;
-    if (attachment_ == nullptr) continue;
-    const shm_layout::SegmentReader& segment = attachment_->segment.reader();
-    item.ticket = route(segment, job_.key_of(index_of(at)));
-    const bool may_send =
-        item.ticket.status == RouteStatus::ok ||
-        (job_.is_get(index_of(at)) && may_get_without_lease(segment, item.ticket));
+    const std::string_view key = job_.begin(index_of(at));
+    item.fate = key.empty() ? Fate::done : Fate::unrouted;
+    if (key.empty() || !departure) continue;
+    item.ticket = departure->route(key);
+    const bool may_send = item.ticket.status == RouteStatus::ok ||
+                          (job_.is_get() && may_get_without_lease(*segment, item.ticket));
     if (!may_send) continue;
     item.fate = Fate::waiting;
     Lane& lane = lane_of(item.ticket.backend(), lane_at);
@@ -213,12 +212,10 @@ void FanOut::mark_rest(Lane& lane, Fate fate) noexcept {
   lane.pending = no_item;
 }
 
-TicketStatus FanOut::judge(const Item& item, bool is_get) noexcept {
-  TicketStatus status = check_->status_of(item.ticket);
-  if (status == TicketStatus::lease_lapsed && is_get &&
-      item.ticket.pool_word.serves_without_lease()) {
-    return TicketStatus::holds;
-  }
+// Only the lease has lapsed.
+TicketStatus FanOut::await_renewal(const Item& item) noexcept {
+  if (job_.is_get() && item.ticket.pool_word.serves_without_lease()) return TicketStatus::holds;
+  TicketStatus status = TicketStatus::lease_lapsed;
   Pause pause;
   while (status == TicketStatus::lease_lapsed && !deadline_.is_over()) {
     pause.sleep(deadline_);

@@ -30,15 +30,16 @@ class FanJob {
   FanJob(const FanJob&) = delete;
   FanJob& operator=(const FanJob&) = delete;
 
-  // OK, or why the item cannot be; then it is told and done.
-  [[nodiscard]] virtual bool check(std::size_t index) = 0;
-  [[nodiscard]] virtual std::string_view key_of(std::size_t index) const noexcept = 0;
-  [[nodiscard]] virtual bool is_get(std::size_t index) const noexcept = 0;
+  // The item's key; empty when the item cannot be: then it is told and done.
+  [[nodiscard]] virtual std::string_view begin(std::size_t index) = 0;
+  [[nodiscard]] virtual bool is_get() const noexcept = 0;
   [[nodiscard]] virtual text::ReplyShape shape() const noexcept = 0;
   // Whether a lane that lost its connection may be sent again as it is.
   [[nodiscard]] virtual bool is_repeatable() const noexcept = 0;
   // Fills the lane's output from lane.to_encode on.
   virtual void encode(FanOut& fan, Lane& lane) noexcept = 0;
+  // Takes what needs no parser, as far as it goes.
+  virtual void take_usual(FanOut& fan, Lane& lane) noexcept = 0;
   // Takes one part of an answer of the lane's pending item.
   [[nodiscard]] virtual Reading take(FanOut& fan, Lane& lane, ReplyPart part) = 0;
   // All lanes have ended: those items whose fate is not `done`, in their order.
@@ -66,7 +67,10 @@ class FanOut {
   }
   [[nodiscard]] std::size_t index_of(std::uint32_t at) const noexcept { return first_ + at; }
   // Whether an answer that has arrived may be believed; waits for a renewal of the lease.
-  [[nodiscard]] TicketStatus judge(const Item& item, bool is_get) noexcept;
+  [[nodiscard]] TicketStatus judge(const Item& item) noexcept {
+    const TicketStatus status = check_->status_of(item.ticket);
+    return status == TicketStatus::lease_lapsed ? await_renewal(item) : status;
+  }
   [[nodiscard]] bool has_moved(const Item& item) const noexcept;
   // An answer of the lane is whole; the time that it took, since its output began to be sent.
   void count_answer(const Lane& lane) noexcept;
@@ -88,6 +92,7 @@ class FanOut {
   void retry(Lane& lane);
   void count_overflow(const Lane& lane) noexcept;
   void mark_rest(Lane& lane, Fate fate) noexcept;
+  [[nodiscard]] TicketStatus await_renewal(const Item& item) noexcept;
 
   // fan_out_transfer.cpp
   void transfer();

@@ -134,6 +134,7 @@ void FanOut::take_answers(Lane& lane) {
   deadline_.set_now(check_->now_ns());
   ReplyStream& replies = lane.connection->replies();
   for (;;) {
+    job_.take_usual(*this, lane);
     const ReplyPart part = replies.next(job_.shape());
     if (part == ReplyPart::need_more) return;
     const FanJob::Reading reading =

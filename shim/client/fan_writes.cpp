@@ -41,11 +41,11 @@ Operation FanWrites::operation_of(std::size_t index) const noexcept {
   return operation;
 }
 
-bool FanWrites::check(std::size_t index) {
+std::string_view FanWrites::begin(std::size_t index) {
   const ringfence_write& write = writes_[index];
   if (write.verb >= verbs.size() || write.key.data == nullptr) {
     statuses_[index] = RINGFENCE_INVALID;
-    return false;
+    return {};
   }
   const bool has_data = text::is_storage(verbs[write.verb]);
   const bool is_data_wrong =
@@ -53,7 +53,7 @@ bool FanWrites::check(std::size_t index) {
   statuses_[index] = is_data_wrong                  ? RINGFENCE_INVALID
                      : !is_valid_key(key_of(index)) ? RINGFENCE_KEY_INVALID
                                                     : RINGFENCE_OK;
-  return statuses_[index] == RINGFENCE_OK;
+  return statuses_[index] == RINGFENCE_OK ? key_of(index) : std::string_view{};
 }
 
 void FanWrites::encode(FanOut& fan, Lane& lane) noexcept {
@@ -90,7 +90,7 @@ FanJob::Reading FanWrites::take(FanOut& fan, Lane& lane, ReplyPart part) {
   const std::string_view line = lane.connection->replies().line();
   const Answer answer = lane.is_port ? answer_of_port(verb, line) : answer_of(verb, line);
   if (answer.is_violation) return Reading::violation;
-  const TicketStatus verdict = lane.is_port ? TicketStatus::holds : fan.judge(item, false);
+  const TicketStatus verdict = lane.is_port ? TicketStatus::holds : fan.judge(item);
   fan.count_answer(lane);
   lane.pending = item.next;
   if (verdict == TicketStatus::holds) {

@@ -4,27 +4,29 @@
 
 namespace ringfence::shim::client {
 
+namespace {
+
+char* put(char* end, std::string_view bytes) noexcept {
+  std::memcpy(end, bytes.data(), bytes.size());
+  return end + bytes.size();
+}
+
+}  // namespace
+
 char* Lane::put_key(char* end, std::string_view key, const Ticket& ticket) noexcept {
-  std::memcpy(end, key.data(), key.size());
-  if (is_port) return end + key.size();
-  make_tag(ticket);
-  if (tag.fits(key)) {
-    std::memcpy(end + key.size(), tag.view().data(), tag.view().size());
-    return end + key.size() + tag.view().size();
+  if (const auto behind = tag_of(key, ticket)) {
+    end = put(end, key);
+    return behind->empty() ? end : put(end, *behind);
   }
-  const WireKey shortened(key, ticket.pool_word, ticket.generation());
-  std::memcpy(end, shortened.view().data(), shortened.view().size());
-  return end + shortened.view().size();
+  return put(end, WireKey(key, ticket.pool_word, ticket.generation()).view());
 }
 
 bool Lane::is_key(std::string_view wire_key, std::string_view key, const Ticket& ticket) noexcept {
-  if (is_port) return wire_key == key;
-  make_tag(ticket);
-  if (!tag.fits(key)) {
-    return wire_key == WireKey(key, ticket.pool_word, ticket.generation()).view();
+  if (const auto behind = tag_of(key, ticket)) {
+    return wire_key.size() == key.size() + behind->size() && wire_key.starts_with(key) &&
+           wire_key.ends_with(*behind);
   }
-  return wire_key.size() == key.size() + tag.view().size() && wire_key.starts_with(key) &&
-         wire_key.ends_with(tag.view());
+  return wire_key == WireKey(key, ticket.pool_word, ticket.generation()).view();
 }
 
 }  // namespace ringfence::shim::client

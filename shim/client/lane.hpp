@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "shim/client/connection.hpp"
@@ -71,6 +72,16 @@ struct Lane {
   [[nodiscard]] bool is_under_way() const noexcept {
     return state == State::opening || state == State::active;
   }
+  // What stands behind `key` as the lane's server sees it; nothing when the key is shortened. Valid
+  // until the next call.
+  [[nodiscard]] std::optional<std::string_view> tag_of(std::string_view key,
+                                                       const Ticket& ticket) noexcept {
+    if (is_port) return std::string_view{};
+    if (!tag.is_of(ticket.pool_word, ticket.generation())) {
+      tag = Tag(ticket.pool_word, ticket.generation());
+    }
+    return tag.fits(key) ? std::optional(tag.view()) : std::nullopt;
+  }
   // Copies the key as the lane's server must see it to `end`; returns the end of it.
   [[nodiscard]] char* put_key(char* end, std::string_view key, const Ticket& ticket) noexcept;
   // Whether it is `wire_key`.
@@ -80,13 +91,6 @@ struct Lane {
     pieces[0] = {buffer, buffered_bytes};
     pieces[1] = {const_cast<char*>(value.data()), value.size()};
     output = Output({pieces.data(), value.empty() ? 1U : 2U});
-  }
-
- private:
-  void make_tag(const Ticket& ticket) noexcept {
-    if (!tag.is_of(ticket.pool_word, ticket.generation())) {
-      tag = Tag(ticket.pool_word, ticket.generation());
-    }
   }
 };
 

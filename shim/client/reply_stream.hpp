@@ -14,6 +14,7 @@
 #include <memory>
 #include <string_view>
 
+#include "shim/text/expected_value.hpp"
 #include "shim/text/reply.hpp"
 
 namespace ringfence::shim::client {
@@ -43,6 +44,19 @@ class ReplyStream {
   ReplyStream();
 
   [[nodiscard]] ReplyPart next(text::ReplyShape shape) noexcept;
+  // The quick way through what is most often next: takes the whole value of `key` followed by
+  // `tag`. False: nothing was taken, ask next().
+  [[nodiscard]] bool take_value_of(std::string_view key, std::string_view tag) noexcept {
+    if (parser_.is_inside_value()) return false;
+    const text::ExpectedValue found = text::find_expected_value(buffered(), key, tag);
+    if (found.consumed_bytes == 0) return false;
+    header_.cas = found.cas;
+    header_.flags = found.flags;
+    header_.bytes = static_cast<std::uint32_t>(found.value.size());
+    value_ = found.value;
+    begin_ += found.consumed_bytes;
+    return true;
+  }
   [[nodiscard]] const ValueHeader& header() const noexcept { return header_; }
   [[nodiscard]] std::string_view value() const noexcept { return value_; }
   [[nodiscard]] std::string_view line() const noexcept { return line_; }

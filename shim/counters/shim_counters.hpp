@@ -27,17 +27,23 @@ class ShimCounters {
   ShimCounters(const ShimCounters&) = delete;
   ShimCounters& operator=(const ShimCounters&) = delete;
 
-  void add_request() noexcept {
+  void add_request(std::uint64_t keys = 1) noexcept {
     // Relaxed: only says whether to look closer; seek_home() decides.
     if (home_.load(std::memory_order_relaxed) == Home::unsought) seek_home();
-    add(shm_layout::ShimCount::requests);
+    add(shm_layout::ShimCount::requests, keys);
   }
-  void add_hit() noexcept { add(shm_layout::ShimCount::hits); }
-  void add_miss() noexcept { add(shm_layout::ShimCount::misses); }
-  void add_refused_by_lease() noexcept { add(shm_layout::ShimCount::refused_by_lease); }
-  void add_refused_by_fence() noexcept { add(shm_layout::ShimCount::refused_by_fence); }
+  void add_hit(std::uint64_t keys = 1) noexcept { add(shm_layout::ShimCount::hits, keys); }
+  void add_miss(std::uint64_t keys = 1) noexcept { add(shm_layout::ShimCount::misses, keys); }
+  void add_refused_by_lease(std::uint64_t keys = 1) noexcept {
+    add(shm_layout::ShimCount::refused_by_lease, keys);
+  }
+  void add_refused_by_fence(std::uint64_t keys = 1) noexcept {
+    add(shm_layout::ShimCount::refused_by_fence, keys);
+  }
   void add_redone() noexcept { add(shm_layout::ShimCount::redone); }
-  void add_timed_out() noexcept { add(shm_layout::ShimCount::timed_out); }
+  void add_timed_out(std::uint64_t keys = 1) noexcept {
+    add(shm_layout::ShimCount::timed_out, keys);
+  }
   void add_overflow() noexcept { add(shm_layout::ShimCount::overflowed); }
 
   // An index that no segment can have is not counted.
@@ -72,12 +78,12 @@ class ShimCounters {
   [[nodiscard]] bool open_page(std::uint64_t page_bit) noexcept;
   [[nodiscard]] static std::size_t stripe_of_thread() noexcept;
 
-  void add(shm_layout::ShimCount count) noexcept {
+  void add(shm_layout::ShimCount count, std::uint64_t keys = 1) noexcept {
     // Acquire; pairs with the release in seek_home(): the file is whole.
     shm_layout::ShimCountersFile* memory = memory_.load(std::memory_order_acquire);
     // Relaxed, as all counts: each stands for itself.
     memory->stripes[stripe_of_thread()].counts[static_cast<std::size_t>(count)].fetch_add(
-        1, std::memory_order_relaxed);
+        keys, std::memory_order_relaxed);
   }
   [[nodiscard]] shm_layout::ShimBackend* record_of(std::uint16_t backend) noexcept {
     if (backend >= shm_layout::backend_count_max) return nullptr;

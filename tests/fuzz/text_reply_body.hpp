@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "shim/text/expected_value.hpp"
 #include "shim/text/reply.hpp"
 
 namespace ringfence::shim::text {
@@ -48,12 +49,33 @@ inline std::string reply_story(ReplyShape shape, std::string_view bytes, std::si
   }
 }
 
+// Whatever the quick way finds, the parser reads as well, and the same.
+inline void try_expected_value(std::string_view bytes, std::string_view key, std::string_view tag) {
+  const ExpectedValue found = find_expected_value(bytes, key, tag);
+  if (found.consumed_bytes == 0) return;
+  if (found.consumed_bytes > bytes.size()) std::abort();
+  ReplyParser parser;
+  const ReplyEvent header = parser.next(ReplyShape::values, bytes);
+  const bool is_same_header = header.kind == ReplyEventKind::value_header &&
+                              header.key == std::string(key) + std::string(tag) &&
+                              static_cast<std::uint32_t>(header.flags_number) == found.flags &&
+                              header.cas_number == found.cas &&
+                              header.value_bytes == found.value.size();
+  if (!is_same_header) std::abort();
+  bytes.remove_prefix(header.consumed_bytes);
+  if (bytes.substr(0, found.value.size()) != found.value) std::abort();
+  if (!parser.skip_whole_value(bytes)) std::abort();
+  if (header.consumed_bytes + found.value.size() + 2 != found.consumed_bytes) std::abort();
+}
+
 // The first byte chooses the shape, the second how the rest is cut.
 inline void try_replies(std::string_view bytes) {
   if (bytes.size() < 2) return;
   const auto shape = static_cast<ReplyShape>(static_cast<unsigned char>(bytes[0]) % 3);
   const std::size_t piece_bytes = 1 + static_cast<unsigned char>(bytes[1]) % 64;
   bytes.remove_prefix(2);
+  try_expected_value(bytes, "k", "");
+  try_expected_value(std::string(bytes), "k", "~t");
   const std::string whole = reply_story(shape, bytes, bytes.size() + 1);
   if (reply_story(shape, bytes, piece_bytes) != whole) std::abort();
 }

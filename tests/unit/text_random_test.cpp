@@ -35,11 +35,24 @@ TEST(RandomBytes, RequestsThenNothingIsReadOutsideAndLinesStandAlone) {
 }
 
 TEST(RandomBytes, RepliesThenTheSameHoweverTheyAreCut) {
-  constexpr std::array<std::string_view, 16> pieces = {
-      "VALUE ",       "VALUE k 0 3\r\n", "abc\r\n", "END\r\n",
-      "STAT a b\r\n", "STORED\r\n",      "k ",      "0 ",
-      "3\r\n",        "1 2\r\n",         "\r\n",    "\r",
-      "\n",           "ERROR\r\n",       "42\r\n",  "SERVER_ERROR x\r\n"};
+  constexpr std::array<std::string_view, 18> pieces = {"VALUE k~t 0 3\r\n",
+                                                       "VALUE k 7 3 12\r\nabc\r\n",
+                                                       "VALUE ",
+                                                       "VALUE k 0 3\r\n",
+                                                       "abc\r\n",
+                                                       "END\r\n",
+                                                       "STAT a b\r\n",
+                                                       "STORED\r\n",
+                                                       "k ",
+                                                       "0 ",
+                                                       "3\r\n",
+                                                       "1 2\r\n",
+                                                       "\r\n",
+                                                       "\r",
+                                                       "\n",
+                                                       "ERROR\r\n",
+                                                       "42\r\n",
+                                                       "SERVER_ERROR x\r\n"};
   std::mt19937 random(2);
   for (int round = 0; round < 50'000; ++round) {
     std::string bytes = {static_cast<char>(random() % 3), static_cast<char>(random())};
