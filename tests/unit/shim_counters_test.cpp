@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "tests/unit/shim_support.hpp"
@@ -130,38 +132,62 @@ TEST(ShimCounters, MoreSegmentsThanAreKeptApartThenTheRestShareWhatNobodyIsShown
   EXPECT_EQ(code, 0);
 }
 
-TEST(ShimCounters, ProcessEndsInGoodOrderThenItsFileIsGone) {
-  const ShimHost host;
-  const pid_t child = fork();
-  if (child == 0) {
-    count_some(process_counters(host.segment()), 1);
-    if (host.file_count() != 1) _exit(1);
-    std::exit(0);  // NOLINT(concurrency-mt-unsafe): the exit handlers are what is tested
+// A host for processes that run from their start to their exit handlers: a forked child would run
+// those of libraries whose threads it has not got. EXPECT_EXIT starts the test's program again,
+// which finds the first one's host by its environment.
+class HostOfPrograms {
+ public:
+  HostOfPrograms() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    if (std::getenv(variable) != nullptr) return;  // NOLINT(concurrency-mt-unsafe)
+    host_.emplace();
+    setenv(variable, host_->directory.path().c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
+  ~HostOfPrograms() { unsetenv(variable); }  // NOLINT(concurrency-mt-unsafe)
+  HostOfPrograms(const HostOfPrograms&) = delete;
+  HostOfPrograms& operator=(const HostOfPrograms&) = delete;
+
+  [[nodiscard]] std::string segment() const {
+    return host_ ? host_->segment()
+                 : std::string(std::getenv(variable)) +
+                       "/test.default";  // NOLINT(concurrency-mt-unsafe)
+  }
+  [[nodiscard]] std::size_t file_count() const { return host_->file_count(); }
+
+ private:
+  static constexpr const char* variable = "RINGFENCE_TEST_HOST";
+  std::optional<ShimHost> host_;
+};
+
+TEST(ShimCounters, ProcessEndsInGoodOrderThenItsFileIsGone) {
+  const HostOfPrograms host;
+  EXPECT_EXIT(
+      {
+        ShimCounters& counters = process_counters(host.segment());
+        count_some(counters, 1);
+        if (!counters.has_file()) _exit(1);
+        std::exit(0);  // NOLINT(concurrency-mt-unsafe): the exit handlers are what is tested
+      },
+      ::testing::ExitedWithCode(0), "");
   EXPECT_EQ(host.file_count(), 0U);
 }
 
 // A program may go on counting while it ends.
 TEST(ShimCounters, CountedAfterTheExitHandlerThenNothingHappensAndNoFileComesBack) {
-  const ShimHost host;
-  const pid_t child = fork();
-  if (child == 0) {
-    // Registered first: runs last.
-    static const std::string segment = host.segment();
-    (void)std::atexit([] {
-      ShimCounters& counters = process_counters(segment);
-      counters.add_request();
-      counters.add_latency(40, 7);
-    });
-    count_some(process_counters(segment), 1);
-    std::exit(0);  // NOLINT(concurrency-mt-unsafe)
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
+  const HostOfPrograms host;
+  EXPECT_EXIT(
+      {
+        // Registered first: runs last.
+        static const std::string segment = host.segment();
+        (void)std::atexit([] {
+          ShimCounters& counters = process_counters(segment);
+          counters.add_request();
+          counters.add_latency(40, 7);
+        });
+        count_some(process_counters(segment), 1);
+        std::exit(0);  // NOLINT(concurrency-mt-unsafe)
+      },
+      ::testing::ExitedWithCode(0), "");
   EXPECT_EQ(host.file_count(), 0U);
 }
 
