@@ -208,6 +208,7 @@ Status Daemon::start_engine() {
   settings.dir = opened_.engine_dir;
   settings.id = marker_.agent_id;
   settings.term_min = marker_.term_max;
+  settings.bootstrap = {{marker_.agent_id, agent_name_}};
   engine::RaftFault fault = engine::RaftFault::none;
   auto engine = engine::RaftEngine::start(settings, *link_, *link_, &fault);
   if (engine) {

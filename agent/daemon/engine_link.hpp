@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "agent/core/event.hpp"
 #include "agent/core/replica.hpp"
@@ -25,6 +26,9 @@ class EngineLink final : public engine::EngineEvents, public engine::StateMachin
   void on_leadership(bool is_leader, core::Term term) override;
   void on_committed(core::RequestId id, bool is_ok, std::string why) override;
   void on_quorum(core::Instant submitted_at, bool is_ok) override;
+  // A fleet of one has nobody to send to, and one voter for good.
+  void on_send(core::AgentId /*to*/, std::string /*bytes*/) override {}
+  void on_voters(std::vector<core::AgentId> /*voters*/) override {}
   void on_fatal(Error error) override;
 
   void apply(core::LogIndex index, std::string_view entry) override;

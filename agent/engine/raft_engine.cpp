@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <cstring>
 #include <future>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "agent/engine/disk_advice.hpp"
+#include "agent/engine/log_owner.hpp"
 #include "agent/engine/raft_node.h"
 
 namespace ringfence::agent::engine {
@@ -22,11 +24,16 @@ namespace {
 constexpr std::uint64_t reopen_ms = 1000;  // a full disk is looked at again this often
 constexpr std::size_t entry_bytes_max = std::size_t{1} << 20;  // engine.hpp
 
+// Received and not yet looked at, while the disk keeps the thread: more is lost, as on a network.
+constexpr std::size_t waiting_bytes_max = std::size_t{64} << 20;
+
 struct Order {
-  enum class Kind : std::uint8_t { commit, confirm_quorum } kind{};
-  core::RequestId id;
-  std::string entry;
-  core::Instant now;
+  enum class Kind : std::uint8_t { commit, confirm_quorum, receive, set_voters, transfer } kind{};
+  core::RequestId id{};
+  std::string bytes{};  // an entry, or what was received
+  core::Instant now{};
+  core::AgentId from{};
+  std::vector<Voter> voters{};
 };
 
 unsigned to_ms(core::Duration duration) {
@@ -60,6 +67,10 @@ class RaftEngine::Loop {
   void leave(Order order) {
     const std::lock_guard lock(mutex_);
     if (is_stopping_) return;
+    if (order.kind == Order::Kind::receive) {
+      if (waiting_bytes_ + order.bytes.size() > waiting_bytes_max) return;
+      waiting_bytes_ += order.bytes.size();
+    }
     orders_.push_back(std::move(order));
     uv_async_send(&wake_);
   }
@@ -107,6 +118,7 @@ class RaftEngine::Loop {
     {
       const std::lock_guard lock(mutex_);
       orders.swap(orders_);
+      waiting_bytes_ = 0;
       is_stopping = is_stopping_;
     }
     for (Order& order : orders) perform(order);
@@ -119,25 +131,73 @@ class RaftEngine::Loop {
   }
 
   void perform(const Order& order) {
-    const bool has_node = node_ != nullptr && !is_node_closing_;
-    if (order.kind == Order::Kind::confirm_quorum) {
-      if (has_node) return raft_node_confirm_quorum(node_, order.now.ns);
-      // See the head of raft_engine.hpp: alone, and the log is opened anew.
-      return events_.on_quorum(order.now, is_alone_ && led_term_.value != 0);
+    raft_node* node = is_node_closing_ ? nullptr : node_;
+    switch (order.kind) {
+      case Order::Kind::commit:
+        return commit(node, order);
+      case Order::Kind::confirm_quorum:
+        if (node != nullptr) return raft_node_confirm_quorum(node, order.now.ns);
+        // See the head of raft_engine.hpp: alone, and the log is opened anew.
+        return events_.on_quorum(order.now, is_alone_ && led_term_.value != 0);
+      case Order::Kind::receive:
+        if (node == nullptr) return;
+        return raft_node_receive(node, order.from.value, order.bytes.data(), order.bytes.size());
+      case Order::Kind::set_voters:
+        if (node != nullptr) set_voters(node, order.voters);
+        return;
+      case Order::Kind::transfer:
+        if (node != nullptr) raft_node_transfer(node);
+        return;
     }
-    if (order.entry.empty() || order.entry.size() > entry_bytes_max) {
+  }
+
+  void commit(raft_node* node, const Order& order) {
+    if (order.bytes.empty() || order.bytes.size() > entry_bytes_max) {
       return events_.on_committed(
           order.id, false,
-          fmt::format("an entry has 1 to {} bytes, not {}", entry_bytes_max, order.entry.size()));
+          fmt::format("an entry has 1 to {} bytes, not {}", entry_bytes_max, order.bytes.size()));
     }
-    if (!has_node) return events_.on_committed(order.id, false, refusal_);
-    raft_node_commit(node_, order.id.value, order.entry.data(), order.entry.size());
+    if (node == nullptr) return events_.on_committed(order.id, false, refusal_);
+    raft_node_commit(node, order.id.value, order.bytes.data(), order.bytes.size());
+  }
+
+  // The names stay the caller's.
+  static std::vector<raft_node_voter> to_node(const std::vector<Voter>& voters) {
+    std::vector<raft_node_voter> to;
+    for (const Voter& voter : voters) to.push_back({voter.id.value, voter.address.c_str()});
+    return to;
+  }
+
+  static void set_voters(raft_node* node, const std::vector<Voter>& wanted) {
+    const std::vector<raft_node_voter> voters = to_node(wanted);
+    raft_node_set_voters(node, voters.data(), voters.size());
   }
 
   // --- the node --------------------------------------------------------------------------------
 
+  Status damaged(RaftFault& fault, const std::string& why) const {
+    fault = RaftFault::damaged;
+    return Error{fmt::format("the engine's log in {} is damaged: {}", settings_.dir, why)};
+  }
+
   Status open(RaftFault& fault) {
+    fault = RaftFault::other;
+    Result<LogOwner> owner = claim_log(settings_.dir, settings_.id);
+    if (!owner) return owner.error();
+    if (owner.value().is_damaged) return damaged(fault, "the file that names its owner is");
+    if (owner.value().is_other) {
+      return damaged(fault, fmt::format("it belongs to another agent ({:016x}) than {:016x}",
+                                        owner.value().id.value, settings_.id.value));
+    }
+    return open_node(fault, owner.value().has_begun);
+  }
+
+  Status open_node(RaftFault& fault, bool has_begun) {
     raft_node_settings settings{};
+    const std::vector<raft_node_voter> bootstrap = to_node(settings_.bootstrap);
+    settings.bootstrap = bootstrap.data();
+    settings.bootstrap_count = bootstrap.size();
+    settings.has_begun = has_begun ? 1 : 0;
     settings.dir = settings_.dir.c_str();
     settings.id = settings_.id.value;
     settings.term_min = settings_.term_min.value;
@@ -156,10 +216,7 @@ class RaftEngine::Loop {
       fault = RaftFault::none;
       return Done{};
     }
-    fault = is_damaged != 0 ? RaftFault::damaged : RaftFault::other;
-    if (is_damaged != 0) {
-      return Error{fmt::format("the engine's log in {} is damaged: {}", settings_.dir, why)};
-    }
+    if (is_damaged != 0) return damaged(fault, why);
     return Error{fmt::format("the engine's log in {} cannot be opened: {}; {}", settings_.dir, why,
                              disk_advice(settings_.dir))};
   }
@@ -191,6 +248,16 @@ class RaftEngine::Loop {
     to.quorum = [](void* data, std::int64_t submitted_ns, int is_ok) {
       self(data).events_.on_quorum({submitted_ns}, is_ok != 0);
     };
+    to.send = [](void* data, std::uint64_t agent, const char* bytes, std::size_t length) {
+      self(data).events_.on_send({agent}, std::string(bytes, length));
+    };
+    to.voters = [](void* data, const std::uint64_t* ids, std::size_t count) {
+      self(data).on_voters(ids, count);
+    };
+    to.begins = [](void* data) {
+      const Loop& loop = self(data);
+      return note_log_began(loop.settings_.dir, loop.settings_.id).is_ok() ? 0 : 1;
+    };
     to.failed = [](void* data, const char* what) { self(data).on_failed(what); };
     to.closed = [](void* data) { self(data).on_closed(); };
     return to;
@@ -211,6 +278,18 @@ class RaftEngine::Loop {
     told_ = index;
     machine_.apply(index, bytes);
     events_.on_applied(index, term, std::string(bytes));
+  }
+
+  void on_voters(const std::uint64_t* ids, std::size_t count) {
+    std::vector<core::AgentId> voters(count);
+    std::transform(ids, ids + count, voters.begin(),
+                   [](std::uint64_t id) { return core::AgentId{id}; });
+    std::sort(voters.begin(), voters.end());
+    // A log that is opened anew tells again.
+    if (are_voters_told_ && voters == voters_) return;
+    are_voters_told_ = true;
+    voters_ = voters;
+    events_.on_voters(std::move(voters));
   }
 
   void on_leadership(bool is_leader, core::Term term) {
@@ -269,8 +348,9 @@ class RaftEngine::Loop {
   StateMachine& machine_;
   EngineEvents& events_;
 
-  std::mutex mutex_;  // guards the next two
+  std::mutex mutex_;  // guards the next three
   std::vector<Order> orders_;
+  std::size_t waiting_bytes_ = 0;
   bool is_stopping_ = false;
   std::mutex join_mutex_;
   std::thread thread_;
@@ -285,6 +365,8 @@ class RaftEngine::Loop {
   bool is_alone_ = false;
   core::LogIndex told_;
   core::Term led_term_;
+  std::vector<core::AgentId> voters_;
+  bool are_voters_told_ = false;
   std::string refusal_;
 };
 
@@ -305,10 +387,29 @@ Result<std::unique_ptr<RaftEngine>> RaftEngine::start(const RaftSettings& settin
 }
 
 void RaftEngine::commit(core::RequestId id, std::string entry) {
-  loop_->leave({Order::Kind::commit, id, std::move(entry), {}});
+  Order order{Order::Kind::commit};
+  order.id = id;
+  order.bytes = std::move(entry);
+  loop_->leave(std::move(order));
 }
 void RaftEngine::confirm_quorum(core::Instant now) {
-  loop_->leave({Order::Kind::confirm_quorum, {}, {}, now});
+  Order order{Order::Kind::confirm_quorum};
+  order.now = now;
+  loop_->leave(std::move(order));
+}
+void RaftEngine::receive(core::AgentId from, std::string bytes) {
+  Order order{Order::Kind::receive};
+  order.from = from;
+  order.bytes = std::move(bytes);
+  loop_->leave(std::move(order));
+}
+void RaftEngine::set_voters(std::vector<Voter> wanted) {
+  Order order{Order::Kind::set_voters};
+  order.voters = std::move(wanted);
+  loop_->leave(std::move(order));
+}
+void RaftEngine::transfer_leadership() {
+  loop_->leave(Order{Order::Kind::transfer});
 }
 void RaftEngine::stop() {
   loop_->stop();

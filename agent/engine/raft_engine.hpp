@@ -9,10 +9,19 @@
 // A disk that refuses writes: commits are answered not ok with what to do, the log is opened anew
 // every second, and nothing that was acknowledged is lost. A lone voter keeps confirming its
 // quorum meanwhile: nobody else can be elected, so its leases stay safe and clients keep their
-// cache.
+// cache. One of several steps down at once (on_leadership), and the others elect.
+//
+// A follower applies an entry when it hears that it is committed: with the next entry, or with the
+// next heartbeat. (A barrier after each entry would make that sooner, and cost each a second write
+// to the disk. Who needs entries at once is sent them by the leader's owner, who has applied
+// them.) A leader is told only when it has applied all there is.
+//
+// An agent that was voted out is not told, keeps its log, and asks for votes in vain: with pre-vote
+// it raises nobody's term, so it disturbs no one. Its owner stops it.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "agent/engine/engine.hpp"
 
@@ -21,7 +30,10 @@ namespace ringfence::agent::engine {
 struct RaftSettings {
   std::string dir;      // OpenedState::engine_dir
   core::AgentId id;     // Marker::agent_id
-  core::Term term_min;  // Marker::term_max: a log behind it lost something
+  core::Term term_min;  // the highest that on_leadership told: a log behind it lost something
+  // A log that is empty begins with these: of a fleet of one, itself; of a fleet that forms, the
+  // same on each. None: an empty log waits to be filled by a leader that made this agent a voter.
+  std::vector<Voter> bootstrap;
   core::Duration election_timeout = core::operator""_ms(300);
   core::Duration heartbeat = core::operator""_ms(50);
   // Longer than any disk's hiccup; then the caller is told that the outcome is unknown.
@@ -51,7 +63,10 @@ class RaftEngine final : public Engine {
 
   void commit(core::RequestId id, std::string entry) override;
   void confirm_quorum(core::Instant now) override;
-  // Answers what is open first. After it, commit() and confirm_quorum() do nothing.
+  void receive(core::AgentId from, std::string bytes) override;
+  void set_voters(std::vector<Voter> wanted) override;
+  void transfer_leadership() override;
+  // Answers what is open first. After it, nothing else does anything.
   void stop() override;
 
  private:

@@ -67,7 +67,10 @@ static int restore(struct raft_fsm* fsm, struct raft_buffer* buffer) {
   }
   int rv = node->callbacks.restore(node->callbacks.data, frame.where,
                                    (const char*)buffer->base + sizeof frame, frame.length);
-  if (rv != 0) return RAFT_MALFORMED;
+  if (rv != 0) {
+    raft_node_fail(node, "a snapshot makes no sense");
+    return RAFT_MALFORMED;
+  }
   raft_free(buffer->base);
   return 0;
 }
@@ -94,6 +97,7 @@ static void on_own_barrier(struct raft_barrier* barrier, int status) {
   node->is_barrier_open = false;
   if (status != 0 || node->is_closing) return;
   node->led_term = node->barrier_term;
+  node->led_since_ms = uv_now(node->loop);
   node->callbacks.leadership(node->callbacks.data, 1, node->led_term);
 }
 
@@ -104,6 +108,7 @@ static void follow_leadership(struct raft_node* node) {
   const uint64_t term = raft_current_term(&node->raft);
   if (node->led_term != 0 && (!is_leader || term != node->led_term)) {
     node->led_term = 0;
+    raft_node_forget_wanted(node);
     node->callbacks.leadership(node->callbacks.data, 0, term);
   }
   if (!is_leader || node->is_barrier_open || node->barrier_term == term || node->has_failed) return;
@@ -223,17 +228,28 @@ void raft_node_commit(struct raft_node* node, uint64_t id, const char* bytes, si
 
 static void on_tick(uv_timer_t* timer) {
   struct raft_node* node = timer->data;
+  node->ticked_at_ms = node->tick_at_ms;
   node->tick_at_ms = 0;
   node->tick(&node->io);
+}
+
+/* libraft names a time that stays in the past when a server that it once sent to is a spare now. */
+static uint64_t next_tick_ms(const struct raft_node* node, uint64_t now_ms) {
+  const uint64_t at_ms = raft_timeout(&node->raft);
+  if (at_ms <= now_ms && at_ms == node->ticked_at_ms) return now_ms + node->heartbeat_ms;
+  return at_ms;
 }
 
 static void on_turn(uv_prepare_t* prepare) {
   struct raft_node* node = prepare->data;
   if (node->is_closing) return;
+  raft_node_finish_sends(node);
   follow_leadership(node);
+  raft_node_follow_voters(node);
   const uint64_t now_ms = uv_now(node->loop);
-  uint64_t at_ms = raft_timeout(&node->raft);
-  if (raft_state(&node->raft) == RAFT_LEADER && raft_node_is_alone(node)) {
+  uint64_t at_ms = next_tick_ms(node, now_ms);
+  const bool has_nobody = node->raft.configuration.n == 1;
+  if (raft_state(&node->raft) == RAFT_LEADER && has_nobody && raft_node_is_alone(node)) {
     if (node->tick_at_ms > now_ms) return;
     at_ms = now_ms + alone_tick_ms;
   }
@@ -255,6 +271,8 @@ static void finish_close(struct raft_node* node) {
   if (node->open_handles != 0 || !node->is_raft_closed) return;
   raft_uv_close(&node->io);
   const struct raft_node_callbacks callbacks = node->callbacks;
+  raft_node_forget_wanted(node);
+  free(node->sent);
   free(node);
   callbacks.closed(callbacks.data);
 }
@@ -280,6 +298,8 @@ void raft_node_close(struct raft_node* node, const char* why) {
   uv_close((uv_handle_t*)&node->commit_timer, on_handle_closed);
   uv_close((uv_handle_t*)&node->after_turn, on_handle_closed);
   uv_close((uv_handle_t*)&node->after_poll, on_handle_closed);
+  /* Before raft_close: the answers release entries of a log that is gone afterwards. */
+  raft_node_finish_sends(node);
   raft_close(&node->raft, on_raft_closed);
   raft_node_release_held(node);
 }
@@ -302,16 +322,34 @@ static void set_up(struct raft_node* node, const struct raft_node_settings* sett
   raft_set_election_timeout(raft, settings->election_ms);
   raft_set_heartbeat_timeout(raft, settings->heartbeat_ms);
   raft_set_pre_vote(raft, true); /* off by default: a server that returns would depose the leader */
+  /* Promoting a server that then dies blocks all changes for this long; the default is 5 s. */
+  raft_set_max_catch_up_round_duration(raft, 2 * settings->election_ms);
   raft_set_snapshot_threshold(raft, settings->snapshot_threshold);
   raft_set_snapshot_trailing(raft, settings->snapshot_trailing);
 }
 
-static int bootstrap(struct raft_node* node, const struct raft_node_settings* settings,
-                     const char* address) {
+/* libraft wants addresses to differ, but an agent that lost its state returns with a new id and its
+ * old address, while the old id still votes: so the id is part of what libraft knows. */
+int raft_node_name_address(char* text, size_t bytes, uint64_t id, const char* address) {
+  if (strlen(address) > RAFT_NODE_ADDRESS_BYTES_MAX) return RAFT_NAMETOOLONG;
+  snprintf(text, bytes, "%016" PRIx64 "@%s", id, address);
+  return 0;
+}
+
+/* At most 9 x 282 bytes: libraft writes the first entry into one block of 4 KiB. */
+static int bootstrap(struct raft_node* node, const struct raft_node_settings* settings) {
   struct raft_configuration configuration;
+  char name[RAFT_NODE_NAME_BYTES];
+  if (settings->bootstrap_count == 0) return 0;
+  if (settings->bootstrap_count > RAFT_NODE_VOTERS_MAX) return RAFT_TOOMANY;
   if (settings->term_min != 0) return 0; /* this agent has led before: there must be a log */
   raft_configuration_init(&configuration);
-  int rv = raft_configuration_add(&configuration, settings->id, address, RAFT_VOTER);
+  int rv = 0;
+  for (size_t i = 0; rv == 0 && i < settings->bootstrap_count; i++) {
+    const struct raft_node_voter* voter = &settings->bootstrap[i];
+    rv = raft_node_name_address(name, sizeof name, voter->id, voter->address);
+    if (rv == 0) rv = raft_configuration_add(&configuration, voter->id, name, RAFT_VOTER);
+  }
   if (rv == 0) rv = raft_bootstrap(&node->raft, &configuration);
   raft_configuration_close(&configuration);
   return rv == RAFT_CANTBOOTSTRAP ? 0 : rv; /* there is a log already */
@@ -323,18 +361,13 @@ static bool is_damage(int rv, const char* why) {
 }
 
 static int start_raft(struct raft_node* node, const struct raft_node_settings* settings,
-                      const char* address, char* why) {
-  int rv = bootstrap(node, settings, address);
+                      char* why) {
+  int rv = bootstrap(node, settings);
   if (rv == 0) rv = raft_start(&node->raft);
   node->is_started = rv == 0;
   if (rv == 0 && node->has_failed) {
     snprintf(why, RAFT_NODE_TEXT_BYTES, "%s", node->failure);
     return RAFT_IOERR;
-  }
-  if (rv == 0 && raft_role(&node->raft) != RAFT_VOTER) {
-    snprintf(why, RAFT_NODE_TEXT_BYTES, "it belongs to another agent than %016" PRIx64,
-             settings->id);
-    return RAFT_CORRUPT;
   }
   if (rv != 0) {
     const char* said = node->io.errmsg[0] != '\0' ? node->io.errmsg : raft_errmsg(&node->raft);
@@ -360,7 +393,7 @@ static void close_now(struct raft_node* node, const char* why) {
 struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_settings* settings,
                                  const struct raft_node_callbacks* callbacks,
                                  char why[RAFT_NODE_TEXT_BYTES], int* is_damaged) {
-  char address[32];
+  char name[RAFT_NODE_NAME_BYTES];
   struct raft_node* node = calloc(1, sizeof *node);
   *is_damaged = 0;
   snprintf(why, RAFT_NODE_TEXT_BYTES, "out of memory");
@@ -369,6 +402,10 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
   node->callbacks = *callbacks;
   node->term_min = settings->term_min;
   node->commit_timeout_ms = settings->commit_timeout_ms;
+  node->election_ms = settings->election_ms;
+  node->heartbeat_ms = settings->heartbeat_ms;
+  node->has_begun = settings->has_begun != 0;
+  node->expects_entries = settings->bootstrap_count != 0;
   node->fsm.version = 1;
   node->fsm.data = node;
   node->fsm.apply = apply;
@@ -387,8 +424,8 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
   raft_uv_set_auto_recovery(&node->io, false);
   raft_uv_set_disk_retry(&node->io, disk_retry_ms);
   raft_node_take_io(node);
-  snprintf(address, sizeof address, "agent-%016" PRIx64, settings->id);
-  rv = raft_init(&node->raft, &node->io, &node->fsm, settings->id, address);
+  raft_node_name_address(name, sizeof name, settings->id, "");
+  rv = raft_init(&node->raft, &node->io, &node->fsm, settings->id, name);
   if (rv != 0) {
     snprintf(why, RAFT_NODE_TEXT_BYTES, "%s (%s)", node->io.errmsg, raft_strerror(rv));
     *is_damaged = is_damage(rv, why);
@@ -398,7 +435,7 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
   }
   set_up(node, settings);
   open_handles(node);
-  rv = start_raft(node, settings, address, why);
+  rv = start_raft(node, settings, why);
   if (rv != 0) {
     *is_damaged = is_damage(rv, why);
     close_now(node, why);

@@ -16,9 +16,18 @@ extern "C" {
 struct uv_loop_s;
 struct raft_node;
 
-enum { RAFT_NODE_TEXT_BYTES = 512 }; /* of every message that is filled in */
+enum {
+  RAFT_NODE_TEXT_BYTES = 512, /* of every message that is filled in */
+  RAFT_NODE_VOTERS_MAX = 9,   /* so that the first entry fits libraft's 4 KiB */
+  RAFT_NODE_ADDRESS_BYTES_MAX = 255,
+};
 
 /* NOLINTBEGIN(readability-identifier-naming): this door is C, and C's structs are lower case. */
+struct raft_node_voter {
+  uint64_t id;         /* never 0 */
+  const char* address; /* kept in the log for people; nothing here connects to it */
+};
+
 struct raft_node_settings {
   const char* dir;       /* exists; must outlive the call only */
   uint64_t id;           /* never 0 */
@@ -28,6 +37,11 @@ struct raft_node_settings {
   unsigned commit_timeout_ms;
   unsigned snapshot_threshold; /* entries since the last snapshot that make a new one */
   unsigned snapshot_trailing;  /* entries kept behind a snapshot, for followers that lag */
+  /* An empty log begins with these; all of them begin with the same list in the same order. None:
+   * an empty log waits for a leader to fill it. */
+  const struct raft_node_voter* bootstrap;
+  size_t bootstrap_count;
+  int has_begun; /* `begins` was called in an earlier life: an empty log is damage */
 };
 
 struct raft_node_callbacks {
@@ -42,6 +56,12 @@ struct raft_node_callbacks {
   /* `is_disk`: the disk is why not. Not ok: outcome unknown. */
   void (*committed)(void* data, uint64_t id, int is_ok, const char* why, int is_disk);
   void (*quorum)(void* data, int64_t submitted_ns, int is_ok);
+  /* Takes `bytes` to another server, or loses them. */
+  void (*send)(void* data, uint64_t to, const char* bytes, size_t length);
+  /* Those who vote by the last committed change; when it changes, and once at the beginning. */
+  void (*voters)(void* data, const uint64_t* ids, size_t count);
+  /* The log is about to hold its first entry: note it on disk. Not 0: that failed. */
+  int (*begins)(void* data);
   /* The disk refused something: close this node and open another. Told once. */
   void (*failed)(void* data, const char* what);
   /* The last call for this node; its memory is gone afterwards. */
@@ -60,6 +80,13 @@ struct raft_node* raft_node_open(struct uv_loop_s* loop, const struct raft_node_
 void raft_node_commit(struct raft_node* node, uint64_t id, const char* bytes, size_t length);
 /* Answered once by `quorum`, perhaps before this returns. */
 void raft_node_confirm_quorum(struct raft_node* node, int64_t submitted_ns);
+/* What another server's `send` was given. May be anything: what makes no sense is dropped. */
+void raft_node_receive(struct raft_node* node, uint64_t from, const char* bytes, size_t length);
+/* Makes these the voters, one change at a time, while this server leads; else ignored. */
+void raft_node_set_voters(struct raft_node* node, const struct raft_node_voter* voters,
+                          size_t count);
+/* To the voter that has most of the log. Ignored where there is none, or by who does not lead. */
+void raft_node_transfer(struct raft_node* node);
 /* This server is the only one that votes. */
 int raft_node_is_alone(const struct raft_node* node);
 /* Answers what is open with `why`, then `closed` once the disk is idle. */

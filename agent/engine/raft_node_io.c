@@ -17,13 +17,19 @@ void raft_node_fail(struct raft_node* node, const char* what) {
   snprintf(node->failure, sizeof node->failure, "%s", what);
 }
 
+static const char* mistake_in_empty(const struct raft_node* node) {
+  if (node->has_begun) return "its entries are gone";
+  return node->expects_entries ? "it is empty" : NULL;
+}
+
 /* libraft's core asserts these, or with its assertions compiled out believes them. A log that
  * fails here was damaged without raft_uv noticing: its metadata files carry no checksum. */
 static const char* mistake_in(const struct raft_node* node, raft_term term,
                               const struct raft_snapshot* snapshot, raft_index start_index,
                               const struct raft_entry* entries, size_t count) {
+  /* Who waits to be added has no entries, and a term at most. */
+  if (snapshot == NULL && count == 0) return mistake_in_empty(node);
   if (term < node->term_min) return "its term is lower than one that this agent has seen";
-  if (snapshot == NULL && count == 0) return "it is empty";
   if (snapshot == NULL && start_index != 1) return "its beginning is gone";
   if (snapshot == NULL && entries[0].type != RAFT_CHANGE) return "it does not begin with voters";
   if (snapshot != NULL && snapshot->term > term) return "its snapshot is newer than its term";
@@ -47,6 +53,16 @@ static void drop_loaded(struct raft_snapshot* snapshot, struct raft_entry* entri
   raft_free(snapshot);
 }
 
+static bool note_beginning(struct raft_node* node) {
+  if (node->has_begun) return true;
+  if (node->callbacks.begins(node->callbacks.data) != 0) {
+    raft_node_fail(node, "the log's beginning could not be noted");
+    return false;
+  }
+  node->has_begun = true;
+  return true;
+}
+
 static int load(struct raft_io* io, raft_term* term, raft_id* voted_for,
                 struct raft_snapshot** snapshot, raft_index* start_index,
                 struct raft_entry** entries, size_t* count) {
@@ -54,7 +70,9 @@ static int load(struct raft_io* io, raft_term* term, raft_id* voted_for,
   int rv = node->disk.load(io, term, voted_for, snapshot, start_index, entries, count);
   if (rv != 0) return rv;
   const char* mistake = mistake_in(node, *term, *snapshot, *start_index, *entries, *count);
-  if (mistake == NULL) return 0;
+  if (mistake == NULL && (*snapshot == NULL && *count == 0)) return 0;
+  if (mistake == NULL && note_beginning(node)) return 0;
+  if (mistake == NULL) mistake = "it cannot be noted that it has begun";
   drop_loaded(*snapshot, *entries, *count);
   *snapshot = NULL;
   *entries = NULL;
@@ -100,12 +118,15 @@ static int append(struct raft_io* io, struct raft_io_append* asked,
   call->asked_append = asked;
   call->append.data = call;
   asked->cb = cb;
-  int rv = call->node->disk.append(io, &call->append, entries, count, on_appended);
-  if (rv == 0) return 0;
-  /* The core's book now holds an entry that the disk does not: only a new start mends that. */
-  raft_node_fail(call->node, io->errmsg);
-  free(call);
-  return rv;
+  if (note_beginning(call->node)) {
+    int rv = call->node->disk.append(io, &call->append, entries, count, on_appended);
+    if (rv == 0) return 0;
+    raft_node_fail(call->node, io->errmsg);
+  }
+  /* The core's book now holds an entry that the disk does not: only a new start mends that. Told
+   * late, since raft_barrier and a received append free their entries twice when told at once. */
+  hold(call);
+  return 0;
 }
 
 static void on_snapshot_put(struct raft_io_snapshot_put* put, int status) {
@@ -128,7 +149,10 @@ static int snapshot_put(struct raft_io* io, unsigned trailing, struct raft_io_sn
   call->asked_put = asked;
   call->put.data = call;
   asked->cb = cb;
-  int rv = call->node->disk.snapshot_put(io, trailing, &call->put, snapshot, on_snapshot_put);
+  int rv = note_beginning(call->node) ? 0 : RAFT_IOERR;
+  if (rv == 0) {
+    rv = call->node->disk.snapshot_put(io, trailing, &call->put, snapshot, on_snapshot_put);
+  }
   if (rv != 0) free(call);
   return rv;
 }
@@ -146,13 +170,6 @@ void raft_node_release_held(struct raft_node* node) {
   }
 }
 
-/* A fleet of one has nobody to send to, and nothing adds a voter; libraft then sends nothing. */
-static int send_nowhere(struct raft_io* io, struct raft_io_send* request,
-                        const struct raft_message* message, raft_io_send_cb cb) {
-  (void)io, (void)request, (void)message, (void)cb;
-  return RAFT_NOCONNECTION;
-}
-
 static void no_tick(struct raft_io* io) {
   (void)io;
 }
@@ -165,6 +182,7 @@ static int start(struct raft_io* io, unsigned heartbeat_ms, raft_io_tick_cb tick
   struct raft_node* node = node_of(io);
   const unsigned never_ms = 24U * 3600 * 1000;
   node->tick = tick;
+  node->receive = receive;
   return node->disk.start(io, never_ms, no_tick, receive);
 }
 
@@ -203,7 +221,8 @@ void raft_node_take_io(struct raft_node* node) {
   node->io.set_vote = set_vote;
   node->io.append = append;
   node->io.snapshot_put = snapshot_put;
-  node->io.send = send_nowhere;
+  node->io.send = raft_node_send;
+  node->io.snapshot_get = raft_node_snapshot_get;
   node->io.start = start;
   node->tracer.impl = node;
   node->tracer.version = 2;

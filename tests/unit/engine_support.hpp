@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -103,6 +104,13 @@ class Recorder : public EngineEvents {
     quorums[submitted_at.ns] = is_ok;
     changed_.notify_all();
   }
+  void on_send(core::AgentId /*to*/, std::string /*bytes*/) override { messages++; }
+  void on_voters(std::vector<core::AgentId> now) override {
+    const std::lock_guard lock(mutex_);
+    voters = std::move(now);
+    voters_told++;
+    changed_.notify_all();
+  }
   void on_fatal(Error error) override {
     const std::lock_guard lock(mutex_);
     fatal = error.message;
@@ -130,6 +138,9 @@ class Recorder : public EngineEvents {
   std::vector<std::uint64_t> terms;
   std::map<std::uint64_t, Outcome> outcomes;
   std::map<std::int64_t, bool> quorums;
+  std::vector<core::AgentId> voters;
+  unsigned voters_told = 0;
+  std::atomic<unsigned> messages{0};
   bool leads = false;
   core::Term term;
 
@@ -147,6 +158,7 @@ struct Life {
     settings.id = {id};
     settings.term_min = term_min;
     settings.commit_timeout = commit_timeout;
+    settings.bootstrap = {{{id}, "alone"}};
     Result<std::unique_ptr<RaftEngine>> started =
         RaftEngine::start(settings, journal, events, &fault);
     if (!started) {
