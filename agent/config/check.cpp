@@ -20,11 +20,6 @@ std::uint32_t line_of(const Lines& lines, const std::string& key) {
 
 Status check_mesh(const Config& config, const Lines& lines) {
   const auto& mesh = config.mesh;
-  if (!mesh.seeds.empty()) {
-    return at(lines, line_of(lines, "mesh.seeds"),
-              "mesh.seeds names other agents, but this version runs a fleet of one: remove the "
-              "line, and run one agent that all clients of the pool use");
-  }
   if (mesh.role == "witness") {
     return at(lines, line_of(lines, "mesh.role"),
               "mesh.role = \"witness\" needs other agents to vote with, but this version runs a "
@@ -156,12 +151,14 @@ std::vector<std::string> needs_restart(const Config& running, const Config& load
   compare("segment_group", running.segment_group, loaded.segment_group);
   compare("io_threads", running.io_threads, loaded.io_threads);
   compare("mesh.listen", running.mesh.listen, loaded.mesh.listen);
+  compare("mesh.advertise", running.mesh.advertise, loaded.mesh.advertise);
   compare("mesh.key_file", running.mesh.key_file, loaded.mesh.key_file);
   compare("mesh.cert_file", running.mesh.cert_file, loaded.mesh.cert_file);
   compare("mesh.private_key_file", running.mesh.private_key_file, loaded.mesh.private_key_file);
   compare("mesh.ca_file", running.mesh.ca_file, loaded.mesh.ca_file);
   compare("mesh.insecure", running.mesh.is_insecure, loaded.mesh.is_insecure);
   compare("mesh.role", running.mesh.role, loaded.mesh.role);
+  compare("mesh.zone", running.mesh.zone, loaded.mesh.zone);
   compare("control.listen", running.control.listen, loaded.control.listen);
   compare("lease.length", running.lease.length, loaded.lease.length);
   compare("lease.margin", running.lease.margin, loaded.lease.margin);

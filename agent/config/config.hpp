@@ -39,10 +39,12 @@ struct Config {
   std::string segment_group;  // the group that may read segments; empty: the agent's own
   struct {
     std::string listen;
+    std::string advertise;  // empty: listen
     std::vector<std::string> seeds;
     std::string key_file, cert_file, private_key_file, ca_file;
     bool is_insecure = false;
     std::string role = "auto";
+    std::string zone;
   } mesh;
   struct {
     std::string listen = "/run/ringfence/control.sock";

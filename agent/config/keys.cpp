@@ -29,6 +29,19 @@ Status store_path_or_nothing(std::string& place, std::string_view text) {
   return Done{};
 }
 
+// Of the mesh: a port, never a path.
+Status store_port(std::string& place, Result<std::string> address) {
+  if (!address) return address.error();
+  if (address.value().front() == '/') {
+    return Error{
+        fmt::format("\"{}\" is a path: agents reach each other over the network, at "
+                    "host:port",
+                    address.value())};
+  }
+  place = std::move(address).value();
+  return Done{};
+}
+
 using T = Target;
 using V = Value;
 
@@ -74,16 +87,20 @@ std::vector<Key> mesh_keys() {
        [](const T& t, const V& v) -> Status {
          t.config->mesh.listen.clear();
          if (v.text.empty()) return Done{};
-         Result<std::string> listen = parse_listen(v.text);
-         if (!listen) return listen.error();
-         t.config->mesh.listen = std::move(listen).value();
-         return Done{};
+         return store_port(t.config->mesh.listen, parse_listen(v.text));
+       }},
+      {Section::mesh, "advertise", ValueKind::text, "\"\"", 0, 0, "host:port; empty: mesh.listen",
+       "others reach this agent where it listens; not so behind NAT, or when it listens on 0.0.0.0",
+       [](const T& t, const V& v) -> Status {
+         t.config->mesh.advertise.clear();
+         if (v.text.empty()) return Done{};
+         return store_port(t.config->mesh.advertise, parse_address(v.text));
        }},
       {Section::mesh, "seeds", ValueKind::texts, "[]", 0, 64, "host:port", "empty: a fleet of one",
        [](const T& t, const V& v) -> Status {
-         Result<std::string> seed = parse_address(v.text);
-         if (!seed) return seed.error();
-         t.config->mesh.seeds.push_back(std::move(seed).value());
+         std::string seed;
+         if (Status status = store_port(seed, parse_address(v.text)); !status) return status;
+         t.config->mesh.seeds.push_back(std::move(seed));
          return Done{};
        },
        [](const T& t) { t.config->mesh.seeds.clear(); }},
@@ -118,6 +135,13 @@ std::vector<Key> mesh_keys() {
        [](const T& t, const V& v) -> Status {
          t.config->mesh.role = v.text;
          return Done{};
+       }},
+      {Section::mesh, "zone", ValueKind::text, "\"\"", 0, 0, "empty, or a name",
+       "where hosts fail together, a name for each such place spreads the voters over them",
+       [](const T& t, const V& v) -> Status {
+         t.config->mesh.zone.clear();
+         if (v.text.empty()) return Done{};
+         return store_name(t.config->mesh.zone, v.text);
        }},
   };
 }

@@ -48,9 +48,11 @@ std::string show_config(const Config& config) {
       "cluster={} instance={} state_dir={} segment_dir={} segment_group={} io_threads={} ",
       config.cluster, config.instance, config.state_dir, config.segment_dir, config.segment_group,
       config.io_threads);
-  text += fmt::format("mesh={} seeds={} key={} cert={} private={} ca={} insecure={} role={} ",
-                      mesh.listen, joined(mesh.seeds), mesh.key_file, mesh.cert_file,
-                      mesh.private_key_file, mesh.ca_file, mesh.is_insecure, mesh.role);
+  text += fmt::format(
+      "mesh={} advertise={} seeds={} key={} cert={} private={} ca={} insecure={} "
+      "role={} zone={} ",
+      mesh.listen, mesh.advertise, joined(mesh.seeds), mesh.key_file, mesh.cert_file,
+      mesh.private_key_file, mesh.ca_file, mesh.is_insecure, mesh.role, mesh.zone);
   text += fmt::format("control={} lease={}/{} log={}\n", config.control.listen,
                       show_duration(config.lease.length), show_duration(config.lease.margin),
                       config.log.level);

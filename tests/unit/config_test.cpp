@@ -52,6 +52,9 @@ segment_group = "web"
 io_threads = 3
 [mesh]
 listen = "127.0.0.1:7411"
+advertise = "Here.Example:7411"
+seeds = ["10.0.0.6:7411", "[::0001]:7411"]
+zone = "east"
 cert_file = "/c"
 private_key_file = "/p"
 ca_file = "/ca"
@@ -91,8 +94,9 @@ max_connections = 15
 
   EXPECT_EQ(show_config(config),
             "cluster=blue instance=two state_dir=/a segment_dir=/b segment_group=web io_threads=3 "
-            "mesh=127.0.0.1:7411 seeds= key= cert=/c private=/p ca=/ca insecure=true role=auto "
-            "control=/run/x.sock lease=4s/20ms log=debug\n"
+            "mesh=127.0.0.1:7411 advertise=here.example:7411 seeds=10.0.0.6:7411,[::1]:7411, key= "
+            "cert=/c private=/p ca=/ca insecure=true role=auto zone=east control=/run/x.sock "
+            "lease=4s/20ms log=debug\n"
             "pool p listen=[::1]:11210,/run/p.sock, "
             "backends=10.0.0.5:11211*1,cache.example:11211*2,/run/m.sock*3, tags=false "
             "hash_tag=<> flush_all=false admit_unflushed=true serve=true grace=1s "
@@ -175,9 +179,12 @@ const Mistake mistakes[] = {
      "f.toml:1: cluster: \"a.b\" is no name: 1 to 63 of A-Z a-z 0-9 _ -"},
     {"NameTooLong", "instance = \"" + std::string(64, 'a') + "\"\n",
      "f.toml:1: instance: \"" + std::string(64, 'a') + "\" is no name: 1 to 63 of A-Z a-z 0-9 _ -"},
-    {"Seeds", "[mesh]\nseeds = [\"10.0.0.6:7411\"]\n",
-     "f.toml:2: mesh.seeds names other agents, but this version runs a fleet of one: remove the "
-     "line, and run one agent that all clients of the pool use"},
+    {"SeedIsAPath", "[mesh]\nseeds = [\"/run/a.sock\"]\n",
+     "f.toml:2: mesh.seeds: \"/run/a.sock\" is a path: agents reach each other over the network, "
+     "at "
+     "host:port"},
+    {"ZoneIsNoName", "[mesh]\nzone = \"rack 1\"\n",
+     "f.toml:2: mesh.zone: \"rack 1\" is no name: 1 to 63 of A-Z a-z 0-9 _ -"},
     {"Witness", "[mesh]\nrole = \"witness\"\n",
      "f.toml:2: mesh.role = \"witness\" needs other agents to vote with, but this version runs a "
      "fleet of one: remove the line"},
