@@ -12,6 +12,9 @@ namespace {
 // Gbit/s.
 constexpr int unsent_bytes_max = 128 << 10;
 
+constexpr const char* plaintext_refusal =
+    "plaintext (mesh.insecure) with another host: it is for loopback alone";
+
 uv_stream_t* as_stream(uv_tcp_t& tcp) {
   return reinterpret_cast<uv_stream_t*>(&tcp);
 }
@@ -44,11 +47,16 @@ Stream* Stream::dial(StreamContext& context, StreamEvents& events, const SocketA
   const auto on_connected = [](uv_connect_t* request, int status) {
     static_cast<Stream*>(request->data)->on_connected(status);
   };
+  // Not even a connection: the first bytes would be the greeting.
+  if (context.tls == nullptr && !is_loopback(to)) {
+    stream->fail_later(EndKind::refused, plaintext_refusal);
+    return stream;
+  }
   int status = UV_ENOMEM;
   if (stream->start(Side::dialler)) {
     status = uv_tcp_connect(&stream->connect_request_, &stream->tcp_, to.get(), on_connected);
   }
-  if (status != 0) stream->fail_later(status);
+  if (status != 0) stream->fail_later(EndKind::lost, uv_strerror(status));
   return stream;
 }
 
@@ -94,8 +102,7 @@ void Stream::on_connected(int status) {
   if (status != 0) return fail(EndKind::lost, uv_strerror(status));
   set_options();
   if (!is_allowed()) {
-    return fail(EndKind::refused,
-                "plaintext (mesh.insecure) with another host: it is for loopback alone");
+    return fail(EndKind::refused, plaintext_refusal);
   }
   const auto on_alloc = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
     auto& place = static_cast<Stream*>(handle->data)->context_.wire_buffer;
@@ -151,7 +158,7 @@ void Stream::take_plain() {
 void Stream::write(std::string_view bytes) {
   if (is_closing_ || is_finishing_ || bytes.empty()) return;
   if (tls_ == nullptr) return send_wire(std::string(bytes));
-  if (!tls_->write(bytes)) return fail_later(UV_EPROTO);
+  if (!tls_->write(bytes)) return fail_later(EndKind::lost, "TLS: it takes no more bytes");
   send_wire(tls_->output());
 }
 
@@ -161,7 +168,7 @@ void Stream::send_wire(std::string bytes) {
   uv_buf_t buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
   const int sent = uv_try_write(as_stream(tcp_), &buffer, 1);
   if (sent == static_cast<int>(bytes.size())) return;
-  if (sent < 0 && sent != UV_EAGAIN) return fail_later(sent);
+  if (sent < 0 && sent != UV_EAGAIN) return fail_later(EndKind::lost, uv_strerror(sent));
   auto* write = new Write{{}, std::move(bytes)};
   write->request.data = write;
   const std::size_t taken = sent > 0 ? static_cast<std::size_t>(sent) : 0;
@@ -180,7 +187,7 @@ void Stream::send_wire(std::string bytes) {
   if (const int status = uv_write(&write->request, as_stream(tcp_), &buffer, 1, on_written);
       status != 0) {
     delete write;
-    fail_later(status);
+    fail_later(EndKind::lost, uv_strerror(status));
   }
 }
 
@@ -205,14 +212,15 @@ void Stream::fail(EndKind kind, const std::string& why) {
   if (events != nullptr) events->on_ended(kind, why);
 }
 
-void Stream::fail_later(int uv_status) {
-  if (is_closing_ || failed_status_ != 0) return;
-  failed_status_ = uv_status;
+void Stream::fail_later(EndKind kind, const std::string& why) {
+  if (is_closing_ || !later_why_.empty()) return;
+  later_kind_ = kind;
+  later_why_ = why;
   uv_timer_start(
       &later_,
       [](uv_timer_t* timer) {
         auto* self = static_cast<Stream*>(timer->data);
-        self->fail(EndKind::lost, uv_strerror(self->failed_status_));
+        self->fail(self->later_kind_, self->later_why_);
       },
       0, 0);
 }

@@ -56,7 +56,7 @@ class StreamEvents {
 
 class Stream {
  public:
-  // Events come later, never from inside these two. Null: the loop has no room for it.
+  // Events come later, never from inside these two. Null: nothing could be accepted.
   [[nodiscard]] static Stream* dial(StreamContext& context, StreamEvents& events,
                                     const SocketAddress& to);
   [[nodiscard]] static Stream* accept(StreamContext& context, StreamEvents& events,
@@ -90,7 +90,7 @@ class Stream {
   void secured();
   void send_wire(std::string bytes);
   void fail(EndKind kind, const std::string& why);
-  void fail_later(int uv_status);
+  void fail_later(EndKind kind, const std::string& why);
   void release();
 
   StreamContext& context_;
@@ -104,7 +104,8 @@ class Stream {
   bool is_writing_ = false;
   bool is_finishing_ = false;
   bool is_closing_ = false;
-  int failed_status_ = 0;  // of a write: told at the next turn
+  EndKind later_kind_{};  // told at the next turn
+  std::string later_why_;
   uv_timer_t later_{};
   int open_handle_count_ = 2;
   std::uint64_t handed_bytes_ = 0, received_bytes_ = 0;
