@@ -13,6 +13,14 @@ namespace ringfence::agent::engine::test {
 
 using Ids = std::vector<std::uint64_t>;
 
+// raft_wire.h: the second byte is the message's type.
+inline bool is_request_vote(const std::string& bytes) {
+  return bytes[1] == 3;
+}
+inline bool is_install_snapshot(const std::string& bytes) {
+  return bytes[1] == 5;
+}
+
 class Fleet {
  public:
   struct Outcome {
@@ -156,8 +164,17 @@ class Fleet {
     const std::lock_guard lock(mutex_);
     lost_ = lost, twice_ = twice, late_ = late;
   }
-  // Sees every message that is carried, before it arrives; false: it does not arrive.
-  std::function<bool(std::uint64_t from, std::uint64_t to, const std::string& bytes)> filter;
+  // Sees every message, also those that a cut then stops; false: it does not arrive.
+  using Filter =
+      std::function<bool(std::uint64_t from, std::uint64_t to, const std::string& bytes)>;
+  void set_filter(Filter filter) {
+    const std::lock_guard lock(mutex_);
+    filter_ = std::move(filter);
+  }
+  // Until `id` has asked for votes so often, as it does each election timeout.
+  [[nodiscard]] bool wait_vote_requests(std::uint64_t id, unsigned count) {
+    return wait([&, before = vote_requests_[id]] { return vote_requests_[id] >= before + count; });
+  }
 
   // --- waiting ---
   template <typename Condition>
@@ -253,8 +270,13 @@ class Fleet {
   // On the engine's thread of `from`. What arrives is only noted by the other engine.
   void carry(std::uint64_t from, std::uint64_t to, std::string bytes) {
     const std::lock_guard lock(mutex_);
-    if (members_.count(from) == 0 || cut_.count({from, to}) != 0) return;
-    if (filter && !filter(from, to, bytes)) return;
+    if (members_.count(from) == 0) return;
+    if (is_request_vote(bytes)) {
+      vote_requests_[from]++;
+      changed_.notify_all();
+    }
+    if (filter_ && !filter_(from, to, bytes)) return;
+    if (cut_.count({from, to}) != 0) return;
     random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
     const unsigned dice = static_cast<unsigned>(random_ >> 33) % 100;
     if (dice < lost_) return;
@@ -280,7 +302,9 @@ class Fleet {
   std::map<std::uint64_t, std::unique_ptr<Member>> members_;
   std::map<std::uint64_t, std::unique_ptr<TempDir>> dirs_;
   std::map<std::uint64_t, std::uint64_t> led_terms_;
+  std::map<std::uint64_t, unsigned> vote_requests_;
   std::map<std::uint64_t, Outcome> outcomes_;
+  Filter filter_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;
   std::vector<std::tuple<std::uint64_t, std::uint64_t, std::string>> late_ones_;
   std::uint64_t random_ = 1;
