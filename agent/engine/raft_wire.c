@@ -71,7 +71,9 @@ struct wire_fields raft_wire_fields(const struct raft_message* message, unsigned
       const struct raft_append_entries_result* result = &message->append_entries_result;
       to.version = result->version, to.term = result->term;
       to.features = result->features, to.capacity = result->capacity;
-      to.a = result->rejected, to.b = result->last_log_index;
+      to.a = result->rejected;
+      /* Not set in an answer to an older term, which must arrive all the same. */
+      to.b = result->last_log_index <= WIRE_NUMBER_MAX ? result->last_log_index : 0;
       break;
     }
     case RAFT_INSTALL_SNAPSHOT: {

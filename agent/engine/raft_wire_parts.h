@@ -6,6 +6,9 @@
 
 enum { WIRE_FLAG_YES = 1, WIRE_FLAG_PRE_VOTE = 2 };
 
+/* Beyond any index or term; sums of two do not overflow. */
+#define WIRE_NUMBER_MAX (UINT64_C(1) << 62)
+
 /* The header without its format and type. */
 struct wire_fields {
   uint64_t version, flags, features, capacity, term, a, b, c;

@@ -5,9 +5,6 @@
 #include "agent/engine/raft_wire.h"
 #include "agent/engine/raft_wire_parts.h"
 
-/* Beyond any index or term; sums of two do not overflow. */
-static const uint64_t number_max = UINT64_C(1) << 62;
-
 static uint64_t get(const char* at, unsigned bytes) {
   uint64_t value = 0;
   for (unsigned i = bytes; i-- > 0;) value = value << 8 | (unsigned char)at[i];
@@ -105,8 +102,8 @@ int raft_wire_open(struct raft_wire_reader* reader, const char* bytes, size_t le
   const struct wire_fields fields = get_fields(bytes);
   const char* at = bytes + RAFT_WIRE_HEADER_BYTES;
   const char* end = bytes + length;
-  if (fields.term == 0 || fields.term > number_max || fields.a > number_max ||
-      fields.b > number_max || fields.c > number_max) {
+  if (fields.term == 0 || fields.term > WIRE_NUMBER_MAX || fields.a > WIRE_NUMBER_MAX ||
+      fields.b > WIRE_NUMBER_MAX || fields.c > WIRE_NUMBER_MAX) {
     return 0;
   }
   bool is_ok = false;

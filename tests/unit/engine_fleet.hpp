@@ -246,6 +246,9 @@ class Fleet {
     return false;
   }
 
+  // For tests in which the leader must stay though the disk is slow for a moment.
+  void be_patient() { base.election_timeout = core::operator""_ms(600); }
+
   RaftSettings base = quick();
 
  private:

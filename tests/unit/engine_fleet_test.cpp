@@ -16,6 +16,7 @@ TEST(EngineFleet, ThreeStartedThenOneLeadsAndAllApplyWhatItCommits) {
 
 TEST(EngineFleet, CommitAskedOfAFollowerThenRefused) {
   Fleet fleet;
+  fleet.be_patient();
   fleet.start_all({1, 2, 3});
   const std::uint64_t leader = fleet.wait_leader();
   ASSERT_NE(leader, 0U);
@@ -77,13 +78,14 @@ TEST(EngineFleet, LeaderThatHearsNobodyThenAnotherLeads) {
 
 TEST(EngineFleet, FollowerThatReturnsFromACutThenTheLeaderStays) {
   Fleet fleet;
+  fleet.be_patient();
   fleet.start_all({1, 2, 3});
   ASSERT_TRUE(fleet.commit("before"));
   const std::uint64_t leader = fleet.wait_leader();
   const std::uint64_t term = fleet.at(leader).term;
   fleet.isolate(leader % 3 + 1);
   ASSERT_TRUE(fleet.commit("meanwhile"));
-  ASSERT_TRUE(fleet.wait_vote_requests(leader % 3 + 1, 10));
+  ASSERT_TRUE(fleet.wait_vote_requests(leader % 3 + 1, 4));
   fleet.heal();
   ASSERT_TRUE(fleet.commit_many(20, "after "));
   EXPECT_TRUE(fleet.wait_same(22));
@@ -102,6 +104,7 @@ TEST(EngineFleet, MessagesLostRepeatedAndReorderedThenAllApplyTheSame) {
 
 TEST(EngineFleet, QuorumAskedOfALeaderThenConfirmedForTheTimeOfTheQuestion) {
   Fleet fleet;
+  fleet.be_patient();
   fleet.start_all({1, 2, 3});
   const std::uint64_t leader = fleet.wait_leader();
   ASSERT_NE(leader, 0U);
@@ -167,6 +170,7 @@ TEST(EngineFleet, LargeEntriesThenAFollowerThatWasAwayGetsThemAll) {
 
 TEST(EngineFleet, BytesThatMakeNoSenseReceivedThenNothingHappens) {
   Fleet fleet;
+  fleet.be_patient();
   fleet.start_all({1, 2, 3});
   ASSERT_TRUE(fleet.commit("before"));
   const std::uint64_t leader = fleet.wait_leader();

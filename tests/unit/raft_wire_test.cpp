@@ -7,7 +7,14 @@
 namespace ringfence::agent::engine::test {
 namespace {
 
-enum Type : std::uint8_t { append = 1, append_result, request_vote, vote_result, install, timeout_now };
+enum Type : std::uint8_t {
+  append = 1,
+  append_result,
+  request_vote,
+  vote_result,
+  install,
+  timeout_now
+};
 enum EntryType : std::uint8_t { command = 1, barrier, change };
 
 void put(std::string& bytes, unsigned count, std::uint64_t value) {
@@ -182,8 +189,9 @@ TEST(RaftWire, RealMessagesOfAFleetDamagedThenReadOrRefusedButNothingElse) {
     ASSERT_TRUE(fleet.commit_many(100, "entry "));
     fleet.start(4);
     ASSERT_TRUE(fleet.make_voters({1, 2, 3, 4}));
-    fleet.at(fleet.wait_leader()).engine->transfer_leadership();
-    ASSERT_NE(fleet.wait_leader(fleet.wait_leader()), 0U);
+    const std::uint64_t old = fleet.wait_leader();
+    fleet.at(old).engine->transfer_leadership();
+    ASSERT_NE(fleet.wait_leader(old), 0U);
   }
   EXPECT_EQ(seen.size(), 6U) << "every type was sent";
   for (const auto& [type, kind] : seen) {
