@@ -193,8 +193,8 @@ void Connection::take(Frame& frame) {
 
 void Connection::take_refusal(std::string_view bytes) {
   const std::optional<Refusal> reason = refusal_of(bytes);
-  end(EndKind::lost,
-      fmt::format("it refused: {}", reason ? describe(*reason) : "it does not say why"));
+  const EndKind kind = reason == Refusal::duplicate ? EndKind::duplicate : EndKind::lost;
+  end(kind, fmt::format("it refused: {}", reason ? describe(*reason) : "it does not say why"));
 }
 
 void Connection::take_pong(std::string_view bytes) {

@@ -57,7 +57,8 @@ class MeshEvents {
   // A peer that is up was found behind more of the addresses given to dial(); all of them.
   virtual void on_peer_addresses(core::AgentId id, const std::vector<std::string>& dialled_as) = 0;
   virtual void on_message(core::AgentId from, Channel channel, std::string bytes) = 0;
-  // An address given to dial() is this agent itself. Told once an address.
+  // An address given to dial() is this agent itself. Told once an address. Who sits on the wire can
+  // make any address look so (it reflects what this agent sends): count all of them as one agent.
   virtual void on_self_dialled(const std::string& address) = 0;
 
  protected:

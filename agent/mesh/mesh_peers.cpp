@@ -1,6 +1,7 @@
 // Which connection of a pair is kept, who is refused, and who is up.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/mesh/mesh_impl.hpp"
@@ -10,6 +11,9 @@ namespace {
 
 // Lives that are remembered of agents that are gone; a fleet is smaller.
 constexpr std::size_t seen_count_max = 4096;
+
+// Connections of one agent that wait for its welcome: one for each of its names for us is plenty.
+constexpr std::ptrdiff_t waiting_count_max = 16;
 
 }  // namespace
 
@@ -32,6 +36,12 @@ std::optional<Refusal> MeshImpl::judge(const Connection& connection,
   const PeerHello& peer = connection.peer();
   const auto seen = seen_.find(peer.id);
   if (seen != seen_.end() && peer.incarnation < seen->second) return Refusal::old_incarnation;
+  const auto is_waiting_too = [&](const auto& other) {
+    return other->stage() == Connection::Stage::waiting && other->peer().id == peer.id;
+  };
+  const auto waiting_count =
+      std::count_if(connections_.begin(), connections_.end(), is_waiting_too);
+  if (waiting_count > waiting_count_max) return Refusal::full;
   const auto live = up_.find(peer.id);
   if (live == up_.end()) {
     return up_.size() >= settings_.peer_count_max ? std::optional(Refusal::full) : std::nullopt;
@@ -63,7 +73,11 @@ void MeshImpl::on_hello(Connection& connection, const DecodedHello& decoded) {
 void MeshImpl::on_welcome(Connection& connection) {
   const bool is_awaited =
       connection.stage() == Connection::Stage::waiting && !decides(connection.peer().id);
-  if (is_awaited) return take_up(connection);
+  if (is_awaited) {
+    // Others may have come up while this one waited.
+    const bool has_room = is_up(connection.peer().id) || up_.size() < settings_.peer_count_max;
+    return has_room ? take_up(connection) : refuse(connection, Refusal::full);
+  }
   connection.close();
   on_ended(connection, EndKind::refused, "a welcome that nobody waits for");
 }
@@ -134,7 +148,7 @@ void MeshImpl::on_ended(Connection& connection, EndKind kind, const std::string&
   if (was_up) return take_down(id, why);
   if (target == 0) return;
   const std::string address = dialler_.address_of(target);
-  if (!dialler_.failed(target, why)) return;
+  if (!dialler_.failed(target, why) || kind == EndKind::duplicate) return;
   log(LogLevel::warning, fmt::format("mesh: {}: {}; trying again", address, why));
 }
 

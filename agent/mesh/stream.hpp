@@ -39,8 +39,9 @@ struct StreamContext {
   }
 };
 
-// Whether a stream's end says something about who is at the other end of it.
-enum class EndKind : std::uint8_t { lost, refused };
+// What a connection's end says: nothing about the other side, that it is to be refused, or that all
+// is well (the pair has another connection).
+enum class EndKind : std::uint8_t { lost, refused, duplicate };
 
 class StreamEvents {
  public:

@@ -212,6 +212,35 @@ TEST_F(MeshTest, NothingToSayForLongThenStillUpAndMeasured) {
   EXPECT_EQ(report.queued_bytes, 0U);
 }
 
+TEST_F(MeshTest, ThisProcessStandsStillLongerThanTheTimeoutThenNobodyIsBlamed) {
+  MeshSettings settings = rig.with_key();
+  settings.peer_timeout_ms = 400;
+  MeshAgent& a = rig.start(1, settings);
+  MeshAgent& b = rig.start(2, settings);
+  a.mesh->dial({b.address});
+  ASSERT_TRUE(rig.until_up(a, b));
+  rig.turn_for(Milliseconds{300});
+  pass(Milliseconds{900});
+  rig.turn_for(Milliseconds{600});
+  EXPECT_TRUE(a.told.downs.empty() && b.told.downs.empty());
+}
+
+TEST_F(MeshTest, TwoAddressesOfOnePeerThenOneConnectionAndBothNamed) {
+  MeshAgent& a = rig.start(1, rig.with_key('a', "[::]:0"));
+  MeshAgent& b = rig.start(2, rig.with_key('a', "[::]:0"));
+  const std::string port = std::to_string(b.mesh->listen_port());
+  for (MeshAgent* dialler : {&a, &b}) {
+    const std::string its_port = dialler == &a ? port : std::to_string(a.mesh->listen_port());
+    dialler->mesh->dial({"127.0.0.1:" + its_port, "127.0.0.2:" + its_port});
+  }
+  ASSERT_TRUE(rig.until_up(a, b));
+  ASSERT_TRUE(rig.until([&] { return a.told.addresses.size() == 2; }));
+  rig.turn_for(Milliseconds{300});
+  EXPECT_EQ(a.told.ups.size(), 1U);
+  EXPECT_TRUE(a.told.downs.empty() && b.told.downs.empty());
+  EXPECT_TRUE(a.lines.empty() && b.lines.empty());
+}
+
 TEST_F(MeshTest, AnAddressNoLongerWantedThenItsConnectionStaysAndItIsNotDialledAgain) {
   MeshAgent& a = rig.start(1, rig.with_key());
   MeshAgent& b = rig.start(2, rig.with_key());
