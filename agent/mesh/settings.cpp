@@ -6,16 +6,15 @@
 namespace ringfence::agent::mesh {
 
 Result<std::string> advertised_address(const config::Config& config) {
-  if (!config.mesh.advertise.empty()) return config.mesh.advertise;
-  const Result<HostPort> parts = split_address(config.mesh.listen);
-  if (!parts) return parts.error().in("mesh.listen");
-  if (is_wildcard(literal_address(parts.value()))) {
-    return Error{
-        "mesh.listen is " + config.mesh.listen +
-        ", which tells others no address: give mesh.advertise, the host:port at which they "
-        "reach this agent"};
-  }
-  return config.mesh.listen;
+  const bool is_named = !config.mesh.advertise.empty();
+  const std::string& address = is_named ? config.mesh.advertise : config.mesh.listen;
+  const char* key = is_named ? "mesh.advertise" : "mesh.listen";
+  const Result<HostPort> parts = split_address(address);
+  if (!parts) return parts.error().in(key);
+  if (!is_wildcard(literal_address(parts.value()))) return address;
+  return Error{std::string(key) + " is " + address +
+               ", which tells others no address: give mesh.advertise, the host:port at which they "
+               "reach this agent"};
 }
 
 Result<MeshSettings> mesh_settings(const config::Config& config) {

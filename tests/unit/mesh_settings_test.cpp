@@ -61,6 +61,9 @@ TEST(MeshSettings, AWildcardWithoutAdvertiseThenError) {
             std::string::npos);
   EXPECT_NE(error_of("listen = \"[::]:7411\"\nkey_file = \"/k\"\n").find("mesh.advertise"),
             std::string::npos);
+  EXPECT_NE(error_of("listen = \"10.0.0.5:1\"\nadvertise = \"0.0.0.0:1\"\nkey_file = \"/k\"\n")
+                .find("mesh.advertise is 0.0.0.0:1"),
+            std::string::npos);
   EXPECT_EQ(error_of("listen = \"[::]:7411\"\nadvertise = \"me:7411\"\nkey_file = \"/k\"\n"), "");
 }
 
