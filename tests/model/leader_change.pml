@@ -19,6 +19,7 @@
      FIRST_WRITE_DONE           begins with write 1 acknowledged: fewer states
      GRANTS_IN_FLIGHT           a grant travels for as long as its lease runs, and may come twice
      REDO                       a set or delete that failed is done again; requests may arrive late
+     GETS_IN_ORDER              asks for more than G2: no get may fall behind an earlier get either
      ROUTE_IN_TWO_STEPS         a client may pause between the lease's deadline and the slot word */
 
 #ifndef CHANGES
@@ -250,6 +251,18 @@ byte late_epoch;
 byte finished;   /* acknowledged; or failed, and all that it may do is done */
 byte superseded; /* finished before another write or delete began, which was then acknowledged */
 
+#ifdef GETS_IN_ORDER
+byte seen;       /* returned by a get that has ended: what begins later and has effect supersedes it */
+#define NOW_KNOWN (finished | seen)
+#define IS_WORTH_FOLLOWING true
+#define MAY_MATTER(write, set) (write != 0)
+#else
+#define NOW_KNOWN finished
+/* A get that begins when nothing is superseded, or finds nothing that was, is never stale. */
+#define IS_WORTH_FOLLOWING (superseded != 0)
+#define MAY_MATTER(write, set) IS_IN(write, set)
+#endif
+
 #define IS_IN(write, set) (((write) != 0) && (((set) >> (write)) & 1))
 
 #define IDLE 0
@@ -299,6 +312,9 @@ inline route() {
 }
 
 inline forget() {
+#ifdef GETS_IN_ORDER
+  seen_before = 0;
+#endif
   doing = IDLE; e = 0; write = 0; before = 0
 }
 
@@ -308,17 +324,23 @@ inline report_failure() {
 
 proctype client(bit h) {
   byte doing, e, write, before;
+#ifdef GETS_IN_ORDER
+  byte seen_before;
+#endif
 #ifdef ROUTE_IN_TWO_STEPS
   bool is_halfway;
 #else
 #define is_halfway false
 #endif
   do
-  /* A get that begins when nothing is superseded can never be stale: it is left out. */
-  :: atomic { doing == IDLE && superseded != 0 && FIRST_STEP ->
-       route(); doing = GET; before = superseded }
+  :: atomic { doing == IDLE && IS_WORTH_FOLLOWING && FIRST_STEP ->
+       route(); doing = GET; before = superseded;
+#ifdef GETS_IN_ORDER
+       seen_before = seen
+#endif
+     }
   :: atomic { doing == IDLE && writes < WRITES && FIRST_STEP ->
-       route(); writes++; before = finished;
+       route(); writes++; before = NOW_KNOWN;
        if
        :: doing = SET; write = writes
        :: doing = DELETE
@@ -334,7 +356,7 @@ proctype client(bit h) {
   /* The backend does it, or the request is lost on its way. */
   :: atomic { doing == GET && !is_halfway ->
        if
-       :: IS_IN(store[e], before) -> write = store[e]; doing = GOT
+       :: MAY_MATTER(store[e], before) -> write = store[e]; doing = GOT
        :: else -> forget() /* whatever becomes of the reply, it is not stale */
        fi }
   :: atomic { doing == SET && !is_halfway -> store[e] = write; doing = SET_DONE }
@@ -351,9 +373,13 @@ proctype client(bit h) {
   /* A reply is believed if lease and slot word still are what they were. */
   :: atomic { doing == GOT && IS_VALID ->
        assert(!IS_IN(write, before)); /* G2: no stale hit */
+#ifdef GETS_IN_ORDER
+       superseded = superseded | (seen_before & ~(1 << write));
+       seen = seen | (1 << write);
+#endif
        forget() }
   :: atomic { (doing == SET_DONE || doing == DELETE_DONE) && IS_VALID ->
-       superseded = superseded | before; finished = finished | (1 << write); forget() }
+       superseded = superseded | (before & ~(1 << write)); finished = finished | (1 << write); forget() }
   /* Or a miss, or a write that is reported as failed: */
 #ifdef REDO
   :: atomic { IS_REPLY -> forget() } /* it may yet take effect */
