@@ -55,15 +55,20 @@ class Departure {
         deadline_ns_(segment.control().deadline_coarse_ns.load(std::memory_order_acquire)),
         has_lease_(shm_layout::coarse_ns() < deadline_ns_) {}
 
-  [[nodiscard]] Ticket route(std::string_view key) const noexcept {
+  // In two steps, each for all keys: the slots of many keys lie all over the table, and travel side
+  // by side after the first.
+  [[nodiscard]] Ticket aim(std::string_view key) const noexcept {
     Ticket ticket;
     ticket.pool_word = pool_word_;
     ticket.slot = shm_layout::slot_of_inline(key, pool_word_);
+    segment_->prefetch_slot(ticket.slot);
+    return ticket;
+  }
+  void route(Ticket& ticket) const noexcept {
     ticket.slot_word = segment_->slot(ticket.slot);
     const bool is_open = has_lease_ && ticket.slot_word.is_routable() &&
                          ticket.slot_word.backend() < segment_->backend_count();
     ticket.status = is_open ? RouteStatus::ok : refusal_of(*segment_, ticket.slot_word, has_lease_);
-    return ticket;
   }
 
  private:

@@ -84,6 +84,12 @@ Exchanged Exchange::read_value(std::string_view wire_key) noexcept {
   ReplyStream& replies = connection_.replies();
   bool is_hit = false;
   for (;;) {
+    if (!is_hit && replies.take_value_of(wire_key)) {  // as a rule: whole, by one receive
+      if (!take_header()) return ended(Ending::no_memory);
+      is_hit = true;
+      take_value();
+      if (replies.take_end()) return {Ending::answered, RINGFENCE_OK, 0, false};
+    }
     switch (replies.next(text::ReplyShape::values)) {
       case ReplyPart::need_more: {
         const Wait wait = receive();

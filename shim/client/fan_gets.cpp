@@ -28,6 +28,7 @@ std::string_view FanGets::begin(std::size_t index) {
 }
 
 void FanGets::encode(FanOut& fan, Lane& lane) noexcept {
+  ++lane.output_number;
   char* end = lane.buffer;
   const char* limit = end + send_buffer_bytes - command_bytes_max;
   while (lane.to_encode != no_item && end <= limit) end = encode_command(fan, lane, end);
@@ -43,7 +44,10 @@ char* FanGets::encode_command(FanOut& fan, Lane& lane, char* end) const noexcept
     last = &fan.item(lane.to_encode);
     const std::string_view key = key_of(fan.index_of(lane.to_encode));
     *end++ = ' ';
+    last->wire_key = end;
     end = lane.put_key(end, key, last->ticket);
+    last->wire_key_bytes = static_cast<std::uint8_t>(end - last->wire_key);
+    last->output_number = lane.output_number;
     last->is_encoded = true;
     lane.to_encode = last->next;
   }
@@ -56,9 +60,8 @@ void FanGets::take_usual(FanOut& fan, Lane& lane) noexcept {
   ReplyStream& replies = lane.connection->replies();
   while (!lane.expects_end && lane.pending != no_item) {
     const Item& item = fan.item(lane.pending);
-    const std::string_view key = key_of(fan.index_of(lane.pending));
-    const auto tag = lane.tag_of(key, item.ticket);
-    if (!item.is_encoded || !tag || !replies.take_value_of(key, *tag)) return;
+    const std::string_view wire_key = lane.sent_key(item);
+    if (wire_key.empty() || !replies.take_value_of(wire_key)) return;
     take_value(fan, lane);
   }
 }
@@ -91,28 +94,33 @@ FanJob::Reading FanGets::take(FanOut& fan, Lane& lane, ReplyPart part) {
 }
 
 // The answer names the keys that were found, in the order of the command; those before are misses.
+// Nothing is told by an answer that names a key which was not asked for.
 FanJob::Reading FanGets::take_header(FanOut& fan, Lane& lane) {
   ReplyStream& replies = lane.connection->replies();
   const ValueHeader& header = replies.header();
-  while (!lane.expects_end && lane.pending != no_item) {
-    const Item& item = fan.item(lane.pending);
-    const std::size_t index = fan.index_of(lane.pending);
-    if (lane.is_key(header.key, key_of(index), item.ticket)) {
-      if (!replies.needs_place()) return Reading::go_on;
-      ringfence_value* own = receiver_.own_value(index);
-      if (own != nullptr) {
-        if (!make_room(*own, header.bytes)) return Reading::no_memory;
-        replies.gather_into(own->data);
-      } else {
-        lane.scratch.resize(header.bytes);
-        replies.gather_into(lane.scratch.data());
-      }
-      return Reading::go_on;
-    }
-    if (item.ends_command) return Reading::violation;
-    tell(fan, lane, RINGFENCE_MISS, nullptr);
+  const std::uint32_t found = lane.expects_end ? no_item : find_in_command(fan, lane, header.key);
+  if (found == no_item) return Reading::violation;
+  while (lane.pending != found) tell(fan, lane, RINGFENCE_MISS, nullptr);
+  if (!replies.needs_place()) return Reading::go_on;
+  ringfence_value* own = receiver_.own_value(fan.index_of(found));
+  if (own != nullptr) {
+    if (!make_room(*own, header.bytes)) return Reading::no_memory;
+    replies.gather_into(own->data);
+  } else {
+    lane.scratch.resize(header.bytes);
+    replies.gather_into(lane.scratch.data());
   }
-  return Reading::violation;
+  return Reading::go_on;
+}
+
+std::uint32_t FanGets::find_in_command(FanOut& fan, Lane& lane,
+                                       std::string_view wire_key) const noexcept {
+  for (std::uint32_t at = lane.pending; at != no_item; at = fan.item(at).next) {
+    const Item& item = fan.item(at);
+    if (lane.is_key(wire_key, item, key_of(fan.index_of(at)))) return at;
+    if (item.ends_command) break;
+  }
+  return no_item;
 }
 
 void FanGets::take_value(FanOut& fan, Lane& lane) noexcept {

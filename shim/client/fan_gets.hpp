@@ -45,6 +45,8 @@ class FanGets final : public FanJob {
   }
   [[nodiscard]] char* encode_command(FanOut& fan, Lane& lane, char* end) const noexcept;
   [[nodiscard]] Reading take_header(FanOut& fan, Lane& lane);
+  [[nodiscard]] std::uint32_t find_in_command(FanOut& fan, Lane& lane,
+                                              std::string_view wire_key) const noexcept;
   void take_value(FanOut& fan, Lane& lane) noexcept;
   void tell_rest_of_command(FanOut& fan, Lane& lane, Status status) noexcept;
   void tell(FanOut& fan, Lane& lane, Status status, const ringfence_value* value) noexcept;

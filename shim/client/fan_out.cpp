@@ -53,26 +53,28 @@ void FanOut::route_all(std::size_t count) {
     Item& item = items_[at];
     const std::string_view key = job_.begin(index_of(at));
     item.fate = key.empty() ? Fate::done : Fate::unrouted;
-    if (key.empty() || !departure) continue;
-    item.ticket = departure->route(key);
+    if (!key.empty() && departure) item.ticket = departure->aim(key);
+  }
+  for (std::uint32_t at = 0; at < count && departure; ++at) {
+    Item& item = items_[at];
+    if (item.fate == Fate::done) continue;
+    departure->route(item.ticket);
     const bool may_send = item.ticket.status == RouteStatus::ok ||
                           (job_.is_get() && may_get_without_lease(*segment, item.ticket));
     if (!may_send) continue;
     item.fate = Fate::waiting;
-    Lane& lane = lane_of(item.ticket.backend(), lane_at);
+    std::uint16_t& number = lane_at[item.ticket.backend()];
+    if (number == no_lane) number = add_lane(item.ticket.backend());
+    Lane& lane = lanes_[number];
     (lane.tail == no_item ? lane.to_encode : items_[lane.tail].next) = at;
     lane.tail = at;
   }
   for (Lane& lane : lanes_) lane.pending = lane.fill_head = lane.to_encode;
 }
 
-Lane& FanOut::lane_of(std::uint16_t backend, std::vector<std::uint16_t>& lane_at) {
-  std::uint16_t& at = lane_at[backend];
-  if (at == no_lane) {
-    at = static_cast<std::uint16_t>(lanes_.size());
-    lanes_.emplace_back().backend = backend;
-  }
-  return lanes_[at];
+std::uint16_t FanOut::add_lane(std::uint16_t backend) {
+  lanes_.emplace_back().backend = backend;
+  return static_cast<std::uint16_t>(lanes_.size() - 1);
 }
 
 // Gives connections to the lanes that wait for one, without waiting; a lane waits only when no

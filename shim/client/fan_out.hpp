@@ -83,7 +83,7 @@ class FanOut {
   // fan_out.cpp
   void run_batch(std::size_t first, std::size_t count);
   void route_all(std::size_t count);
-  [[nodiscard]] Lane& lane_of(std::uint16_t backend, std::vector<std::uint16_t>& lane_at);
+  [[nodiscard]] std::uint16_t add_lane(std::uint16_t backend);
   [[nodiscard]] bool start_lanes();
   void start(Lane& lane, bool may_wait);
   void take_connection(Lane& lane, const Take& take);

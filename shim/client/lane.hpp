@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "shim/client/connection.hpp"
@@ -32,9 +31,12 @@ enum class Fate : std::uint8_t {
 
 struct Item {
   Ticket ticket;
+  const char* wire_key = nullptr;  // in the lane's buffer, while output_number is the lane's
+  std::uint32_t output_number = 0;
   std::uint32_t next = no_item;  // of its lane
   Status answer = RINGFENCE_SYSTEM;
   Fate fate = Fate::waiting;
+  std::uint8_t wire_key_bytes = 0;
   bool is_encoded = false;
   bool ends_command = false;  // the last key of its get: END follows
 };
@@ -60,8 +62,9 @@ struct Lane {
   std::uint32_t fill_head = no_item;  // the first of what is in the output now
   std::uint32_t pending = no_item;    // the first that is not answered
 
-  char* buffer = nullptr;         // the connection's
-  std::array<iovec, 2> pieces{};  // the buffer's front, and one value that was not copied
+  std::uint32_t output_number = 0;  // grows with each that is encoded
+  char* buffer = nullptr;           // the connection's
+  std::array<iovec, 2> pieces{};    // the buffer's front, and one value that was not copied
   Output output{{}};
   Tag tag;                    // of the last key; most keys of a pool share one
   std::vector<char> scratch;  // a value that no receive buffer holds
@@ -72,21 +75,16 @@ struct Lane {
   [[nodiscard]] bool is_under_way() const noexcept {
     return state == State::opening || state == State::active;
   }
-  // What stands behind `key` as the lane's server sees it; nothing when the key is shortened. Valid
-  // until the next call.
-  [[nodiscard]] std::optional<std::string_view> tag_of(std::string_view key,
-                                                       const Ticket& ticket) noexcept {
-    if (is_port) return std::string_view{};
-    if (!tag.is_of(ticket.pool_word, ticket.generation())) {
-      tag = Tag(ticket.pool_word, ticket.generation());
-    }
-    return tag.fits(key) ? std::optional(tag.view()) : std::nullopt;
-  }
   // Copies the key as the lane's server must see it to `end`; returns the end of it.
   [[nodiscard]] char* put_key(char* end, std::string_view key, const Ticket& ticket) noexcept;
-  // Whether it is `wire_key`.
-  [[nodiscard]] bool is_key(std::string_view wire_key, std::string_view key,
-                            const Ticket& ticket) noexcept;
+  // The item's key as it was sent; nothing when the output that it went by was overwritten.
+  [[nodiscard]] std::string_view sent_key(const Item& item) const noexcept {
+    if (!item.is_encoded || item.output_number != output_number) return {};
+    return {item.wire_key, item.wire_key_bytes};
+  }
+  // Whether the item's key, which is `key`, was sent as `wire_key`.
+  [[nodiscard]] bool is_key(std::string_view wire_key, const Item& item,
+                            std::string_view key) noexcept;
   void set_output(std::size_t buffered_bytes, std::string_view value) noexcept {
     pieces[0] = {buffer, buffered_bytes};
     pieces[1] = {const_cast<char*>(value.data()), value.size()};

@@ -60,6 +60,15 @@ constexpr std::string_view bare(std::string_view line) noexcept {
 }  // namespace
 
 std::size_t write_line(const Operation& operation, std::string_view key, char* line) noexcept {
+  char* end = line;
+  const auto out = [&end](std::string_view piece) {
+    std::memcpy(end, piece.data(), piece.size());
+    end += piece.size();
+  };
+  if (text::is_plain_get(operation.verb)) {  // has no numbers to write
+    text::write_command(out, {operation.verb, key, {}, {}, {}, 0});
+    return static_cast<std::size_t>(end - line);
+  }
   const text::Digits flags(operation.flags);
   const text::Digits exptime(wire_exptime(operation.exptime));
   const text::Digits number(operation.number);
@@ -72,13 +81,7 @@ std::size_t write_line(const Operation& operation, std::string_view key, char* l
       operation.verb == Verb::cas || operation.verb == Verb::incr || operation.verb == Verb::decr;
   if (has_number) words.number = number.view();
   words.value_bytes = operation.data.size();
-  char* end = line;
-  text::write_command(
-      [&end](std::string_view piece) {
-        std::memcpy(end, piece.data(), piece.size());
-        end += piece.size();
-      },
-      words);
+  text::write_command(out, words);
   return static_cast<std::size_t>(end - line);
 }
 

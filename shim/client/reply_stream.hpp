@@ -44,17 +44,24 @@ class ReplyStream {
   ReplyStream();
 
   [[nodiscard]] ReplyPart next(text::ReplyShape shape) noexcept;
-  // The quick way through what is most often next: takes the whole value of `key` followed by
-  // `tag`. False: nothing was taken, ask next().
-  [[nodiscard]] bool take_value_of(std::string_view key, std::string_view tag) noexcept {
+  // The quick way through what is most often next: takes the whole value of `wire_key`.
+  // False: nothing was taken, ask next().
+  [[nodiscard]] bool take_value_of(std::string_view wire_key) noexcept {
     if (parser_.is_inside_value()) return false;
-    const text::ExpectedValue found = text::find_expected_value(buffered(), key, tag);
+    const text::ExpectedValue found = text::find_expected_value(buffered(), wire_key);
     if (found.consumed_bytes == 0) return false;
     header_.cas = found.cas;
     header_.flags = found.flags;
     header_.bytes = static_cast<std::uint32_t>(found.value.size());
     value_ = found.value;
     begin_ += found.consumed_bytes;
+    return true;
+  }
+  // The same for the END behind it.
+  [[nodiscard]] bool take_end() noexcept {
+    constexpr std::string_view end = "END\r\n";
+    if (!buffered().starts_with(end)) return false;
+    begin_ += end.size();
     return true;
   }
   [[nodiscard]] const ValueHeader& header() const noexcept { return header_; }

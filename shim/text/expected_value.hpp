@@ -26,7 +26,7 @@ class ExpectedBytes {
 
   [[nodiscard]] bool skip(std::string_view expected) noexcept {
     if (left() < expected.size()) return false;
-    if (!expected.empty() && std::memcmp(at_, expected.data(), expected.size()) != 0) return false;
+    if (std::memcmp(at_, expected.data(), expected.size()) != 0) return false;
     at_ += expected.size();
     return true;
   }
@@ -54,13 +54,13 @@ class ExpectedBytes {
   const char* end_;
 };
 
-// The value of `key` followed by `tag`, when `bytes` begin with it:
-// VALUE <key><tag> <flags> <bytes>[ <cas>]CRLF<value>CRLF
-[[nodiscard]] inline ExpectedValue find_expected_value(std::string_view bytes, std::string_view key,
-                                                       std::string_view tag) noexcept {
+// The value of `key`, when `bytes` begin with it:
+// VALUE <key> <flags> <bytes>[ <cas>]CRLF<value>CRLF
+[[nodiscard]] inline ExpectedValue find_expected_value(std::string_view bytes,
+                                                       std::string_view key) noexcept {
   ExpectedBytes from(bytes);
   std::uint64_t flags = 0, size = 0, cas = 0;
-  const bool is_there = from.skip("VALUE ") && from.skip(key) && from.skip(tag) && from.skip(" ") &&
+  const bool is_there = from.skip("VALUE ") && from.skip(key) && from.skip(" ") &&
                         from.read(flags) && from.skip(" ") && from.read(size) &&
                         (!from.skip(" ") || from.read(cas)) && from.skip("\r\n");
   if (!is_there || from.left() < 2 || size > from.left() - 2) return {};

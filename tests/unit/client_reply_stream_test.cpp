@@ -125,19 +125,21 @@ TEST(ClientReplyStream, KeyIsExpectedThenItsValueIsTakenWholeOrNothingIs) {
   ReplyStream stream;
   const std::string_view reply = "VALUE a~1 5 3 9\r\nabc\r\nVALUE b~1 0 1\r\nx\r\nEND\r\n";
   (void)arrive(stream, reply.substr(0, 30));
-  EXPECT_FALSE(stream.take_value_of("b", "~1"));
-  ASSERT_TRUE(stream.take_value_of("a", "~1"));
+  EXPECT_FALSE(stream.take_value_of("b~1"));
+  ASSERT_TRUE(stream.take_value_of("a~1"));
   EXPECT_EQ(stream.value(), "abc");
   EXPECT_EQ(stream.header().flags, 5U);
   EXPECT_EQ(stream.header().cas, 9U);
-  EXPECT_FALSE(stream.take_value_of("b", "~1"));  // not whole yet
+  EXPECT_FALSE(stream.take_value_of("b~1"));  // not whole yet
+  EXPECT_FALSE(stream.take_end());
   (void)arrive(stream, reply.substr(30));
   EXPECT_EQ(stream.next(ReplyShape::values), ReplyPart::header);
-  EXPECT_FALSE(stream.take_value_of("b", "~1"));  // its head is taken: the parser goes on
+  EXPECT_FALSE(stream.take_value_of("b~1"));  // its head is taken: the parser goes on
   EXPECT_EQ(stream.next(ReplyShape::values), ReplyPart::value);
   EXPECT_EQ(stream.value(), "x");
-  EXPECT_FALSE(stream.take_value_of("c", "~1"));
-  EXPECT_EQ(stream.next(ReplyShape::values), ReplyPart::end);
+  EXPECT_FALSE(stream.take_value_of("c~1"));
+  EXPECT_TRUE(stream.take_end());
+  EXPECT_FALSE(stream.take_end());
   EXPECT_TRUE(stream.is_between_replies());
 }
 
