@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +35,9 @@ class Contender {
   virtual void set_many(std::size_t batch) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<Contender> make_hand_written(const Fleet& fleet);
+// To servers that share the keys in turns; to a proxy, which shares them by itself, as one.
+[[nodiscard]] std::unique_ptr<Contender> make_hand_written(std::string_view name,
+                                                           std::span<const std::uint16_t> ports);
 [[nodiscard]] std::unique_ptr<Contender> make_linked_client(const Fleet& fleet);
 [[nodiscard]] std::unique_ptr<Contender> make_libmemcached(const Fleet& fleet);  // null without it
 

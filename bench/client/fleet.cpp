@@ -16,8 +16,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "shm_layout/clock.hpp"
 
@@ -42,6 +44,14 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+int try_to_connect(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback(port);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
 // One that was free a moment ago.
 std::uint16_t free_port() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -55,12 +65,33 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-int try_to_connect(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = loopback(port);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
-  close(fd);
-  return -1;
+void end_server(pid_t pid) {
+  if (pid <= 0) return;
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+}
+
+// Ends with this thread. Waits until it takes connections; returns its pid.
+pid_t start_server(const std::vector<std::string>& arguments, std::uint16_t port) {
+  std::vector<char*> words;
+  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execvp(words[0], words.data());
+    _exit(127);
+  }
+  if (pid < 0) fail("fork");
+  const auto end = std::chrono::steady_clock::now() + start_limit;
+  for (int fd = -1; (fd = try_to_connect(port)) < 0;) {
+    if (std::chrono::steady_clock::now() > end) {
+      end_server(pid);
+      fail(arguments[0] + " on port " + std::to_string(port));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  }
+  return pid;
 }
 
 }  // namespace
@@ -88,38 +119,43 @@ Fleet::Fleet() {
   dir_ += "/ringfence-bench.XXXXXX";
   if (mkdtemp(dir_.data()) == nullptr) fail("mkdtemp " + dir_);
   segment_ = dir_ + "/segment";
-  for (std::size_t i = 0; i < server_count; ++i) start_server(i);
+  for (std::size_t i = 0; i < server_count; ++i) start_memcached(i);
+  start_proxy();
   write_segment();
 }
 
 Fleet::~Fleet() {
-  for (const pid_t pid : pids_) {
-    if (pid <= 0) continue;
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-  }
+  end_server(proxy_pid_);
+  for (const pid_t pid : pids_) end_server(pid);
   std::error_code ignored;
   std::filesystem::remove_all(dir_, ignored);
 }
 
-void Fleet::start_server(std::size_t server) {
+void Fleet::start_memcached(std::size_t server) {
   ports_[server] = free_port();
-  const std::string port = std::to_string(ports_[server]);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const char* user = geteuid() == 0 ? "root" : nullptr;  // or it refuses to run
-    execlp("memcached", "memcached", "-U", "0", "-l", "127.0.0.1", "-p", port.c_str(), "-m", "256",
-           "-t", "1", user == nullptr ? nullptr : "-u", user, nullptr);
-    _exit(127);
-  }
-  if (pid < 0) fail("fork");
-  pids_[server] = pid;
-  const auto end = std::chrono::steady_clock::now() + start_limit;
-  for (int fd = -1; (fd = try_to_connect(ports_[server])) < 0;) {
-    if (std::chrono::steady_clock::now() > end) fail("memcached on port " + port);
-    std::this_thread::sleep_for(std::chrono::milliseconds{5});
-  }
+  std::vector<std::string> arguments = {
+      "memcached", "-U",  "0",  "-l", "127.0.0.1", "-p", std::to_string(ports_[server]),
+      "-m",        "256", "-t", "1"};
+  if (geteuid() == 0) arguments.insert(arguments.end(), {"-u", "root"});  // or it refuses to run
+  pids_[server] = start_server(arguments, ports_[server]);
+}
+
+// As its users configure it: ketama, one connection a server.
+void Fleet::start_proxy() {
+  const char* path = "/usr/sbin/nutcracker";
+  if (access(path, X_OK) != 0) return;
+  proxy_port_ = free_port();
+  const std::string file = dir_ + "/nutcracker.yml";
+  std::ofstream settings(file);
+  settings << "bench:\n  listen: 127.0.0.1:" << proxy_port_
+           << "\n  hash: fnv1a_64\n  distribution: ketama\n  auto_eject_hosts: false\n"
+              "  preconnect: true\n  servers:\n";
+  for (const std::uint16_t port : ports_) settings << "   - 127.0.0.1:" << port << ":1\n";
+  settings.close();
+  proxy_pid_ =
+      start_server({path, "-c", file, "-o", dir_ + "/nutcracker.log", "-p",
+                    dir_ + "/nutcracker.pid", "-a", "127.0.0.1", "-s", std::to_string(free_port())},
+                   proxy_port_);
 }
 
 void Fleet::write_segment() {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "shm_layout/segment_writer.hpp"
@@ -26,14 +27,20 @@ class Fleet {
   Fleet& operator=(const Fleet&) = delete;
 
   [[nodiscard]] std::uint16_t port(std::size_t server) const { return ports_[server]; }
+  [[nodiscard]] std::span<const std::uint16_t> ports() const { return ports_; }
+  // Of a twemproxy before them; 0 where it is not installed.
+  [[nodiscard]] std::uint16_t proxy_port() const { return proxy_port_; }
   [[nodiscard]] const std::string& segment() const { return segment_; }
 
  private:
-  void start_server(std::size_t server);
+  void start_memcached(std::size_t server);
+  void start_proxy();
   void write_segment();
 
   std::array<pid_t, server_count> pids_{};
   std::array<std::uint16_t, server_count> ports_{};
+  pid_t proxy_pid_ = 0;
+  std::uint16_t proxy_port_ = 0;
   std::string dir_, segment_;
   std::unique_ptr<shm_layout::SegmentWriter> writer_;
 };

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
@@ -17,13 +16,14 @@ constexpr std::size_t buffer_bytes = 64 * 1024;
 
 class HandWritten final : public Contender {
  public:
-  explicit HandWritten(const Fleet& fleet) : buffer_(buffer_bytes, '\0') {
-    for (std::size_t i = 0; i < server_count; ++i) fds_[i] = connect_to_port(fleet.port(i));
+  HandWritten(std::string_view name, std::span<const std::uint16_t> ports)
+      : name_(name), buffer_(buffer_bytes, '\0') {
+    for (const std::uint16_t port : ports) fds_.push_back(connect_to_port(port));
   }
   ~HandWritten() override {
     for (const int fd : fds_) close(fd);
   }
-  [[nodiscard]] std::string_view name() const override { return "hand_written"; }
+  [[nodiscard]] std::string_view name() const override { return name_; }
 
   void fill(const Keys& keys, const std::string& value) override {
     for (const std::string& key : keys) {
@@ -32,14 +32,13 @@ class HandWritten final : public Contender {
                       "\r\n");
     }
     for (std::size_t first = 0; first + batch_keys <= keys.size(); first += batch_keys) {
-      PerServer lines;
-      for (std::string& line : lines) line = "get";
+      PerServer lines(fds_.size(), "get");
       for (std::size_t i = first; i < first + batch_keys; ++i) lines[server_of(i)] += " " + keys[i];
       for (std::string& line : lines) line += "\r\n";
       batches_.push_back(std::move(lines));
     }
     for (std::size_t first = 0; first + batch_sets <= keys.size(); first += batch_sets) {
-      PerServer lines;
+      PerServer lines(fds_.size());
       for (std::size_t i = first; i < first + batch_sets; ++i) lines[server_of(i)] += sets_[i];
       set_batches_.push_back(std::move(lines));
     }
@@ -53,22 +52,22 @@ class HandWritten final : public Contender {
   }
   std::size_t get_many(std::size_t batch) override {
     const PerServer& lines = batches_[batch];
-    for (std::size_t i = 0; i < server_count; ++i) send_all(fds_[i], lines[i]);
+    for (std::size_t i = 0; i < fds_.size(); ++i) send_all(fds_[i], lines[i]);
     std::size_t bytes = 0;
     for (const int fd : fds_) bytes += values_in(receive_until(fd, "END\r\n"));
     return bytes;
   }
   void set_many(std::size_t batch) override {
     const PerServer& lines = set_batches_[batch];
-    for (std::size_t i = 0; i < server_count; ++i) send_all(fds_[i], lines[i]);
+    for (std::size_t i = 0; i < fds_.size(); ++i) send_all(fds_[i], lines[i]);
     constexpr std::size_t answer_bytes = sizeof("STORED\r\n") - 1;
-    for (const int fd : fds_) receive_exactly(fd, batch_sets / server_count * answer_bytes);
+    for (const int fd : fds_) receive_exactly(fd, batch_sets / fds_.size() * answer_bytes);
   }
 
  private:
-  using PerServer = std::array<std::string, server_count>;
+  using PerServer = std::vector<std::string>;
 
-  [[nodiscard]] static std::size_t server_of(std::size_t key) { return key % server_count; }
+  [[nodiscard]] std::size_t server_of(std::size_t key) const { return key % fds_.size(); }
 
   static void send_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -106,7 +105,8 @@ class HandWritten final : public Contender {
     return total;
   }
 
-  std::array<int, server_count> fds_{};
+  const std::string_view name_;
+  std::vector<int> fds_;
   std::string buffer_;
   std::vector<std::string> requests_, sets_;
   std::vector<PerServer> batches_, set_batches_;
@@ -114,8 +114,9 @@ class HandWritten final : public Contender {
 
 }  // namespace
 
-std::unique_ptr<Contender> make_hand_written(const Fleet& fleet) {
-  return std::make_unique<HandWritten>(fleet);
+std::unique_ptr<Contender> make_hand_written(std::string_view name,
+                                             std::span<const std::uint16_t> ports) {
+  return std::make_unique<HandWritten>(name, ports);
 }
 
 }  // namespace ringfence::bench

@@ -1,6 +1,6 @@
-// The linked client beside a hand-written loop and libmemcached: 4 memcacheds, keys of 32 bytes,
-// values of 100, everything on one CPU. The contenders take turns round after round, in an order
-// that turns as well; what is compared is the median of the rounds.
+// The linked client beside a hand-written loop, libmemcached and twemproxy: 4 memcacheds, keys of
+// 32 bytes, values of 100, everything on one CPU. The contenders take turns round after round, in
+// an order that turns as well; what is compared is the median of the rounds.
 //   client_bench [ROUNDS]
 // Prints CSV: task,contender,keys_per_second,p50_us,p99_us,of_floor. The floor is the hand-written
 // loop; of_floor is the median over the rounds of the contender's rate by the floor's in that
@@ -85,9 +85,11 @@ void run(int rounds) {
   use_one_cpu();
   const Fleet fleet;
   std::vector<std::unique_ptr<Contender>> contenders;
-  contenders.push_back(make_hand_written(fleet));
+  contenders.push_back(make_hand_written("hand_written", fleet.ports()));
   contenders.push_back(make_linked_client(fleet));
   if (auto other = make_libmemcached(fleet)) contenders.push_back(std::move(other));
+  const std::uint16_t proxy_port = fleet.proxy_port();
+  if (proxy_port != 0) contenders.push_back(make_hand_written("twemproxy", {&proxy_port, 1}));
   const Keys keys = make_keys();
   for (const auto& contender : contenders) contender->fill(keys, std::string(value_bytes, 'v'));
 
