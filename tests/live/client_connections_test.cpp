@@ -1,13 +1,18 @@
 // The linked client's connections: their bounds, a backend that has none to spare, and forks.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "tests/live/support/client_support.hpp"
 #include "tests/live/support/linked_client.hpp"
 #include "tests/live/support/port_host.hpp"
+#include "tests/live/support/scripted_server.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -49,6 +54,64 @@ TEST(ClientConnections, AllConnectionsHangThenWaitingForOneEndsAtTheDeadline) {
   client.set_timeout(Milliseconds{100});
   EXPECT_EQ(client.get(key).status, RINGFENCE_TIMED_OUT);
   holder.join();
+}
+
+// Both ends of a test's connections are this process's.
+void allow_many_files() {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+// The process's bound, over all of its clients.
+constexpr std::size_t process_max = 512;
+
+TEST(ClientConnections, MoreClientsThanTheProcessMayHaveConnectionsThenIdleOnesMakeRoom) {
+  allow_many_files();
+  PortHost host;
+  const std::string key = host.key_on(0);
+  const std::size_t before = socket_count();
+  std::vector<std::unique_ptr<LinkedClient>> clients;
+  for (std::size_t i = 0; i < process_max + 20; ++i) {
+    clients.push_back(std::make_unique<LinkedClient>(host.segment()));
+    ASSERT_EQ(clients.back()->set(key, "1"), RINGFENCE_OK) << i;
+    ASSERT_LE(socket_count(), before + process_max) << i;
+  }
+  EXPECT_EQ(socket_count(), before + process_max);
+  EXPECT_EQ(clients.front()->get(key).value, "1");  // its own was closed for another's
+  EXPECT_EQ(socket_count(), before + process_max);
+}
+
+TEST(ClientConnections, AsManyInUseAsTheProcessMayHaveThenOthersWaitUntilTheirDeadline) {
+  allow_many_files();
+  ScriptedServer server([](std::string_view) { return std::string(); });
+  PortHost host;
+  host.replace_backend(0, server.address());
+  ringfence_options options{};
+  options.connections_per_backend = 1024;
+  LinkedClient one(host.segment(), options);
+  LinkedClient other(host.segment(), options);
+  const std::string key = host.key_on(0);
+  std::atomic<int> timed_out_count{0};
+  const auto get = [&](const LinkedClient& client, std::int64_t timeout_ms) {
+    ringfence_value value{};
+    const auto status = ringfence_get(client.handle(), key.data(), key.size(), &value, timeout_ms);
+    ringfence_value_free(&value);
+    if (status == RINGFENCE_TIMED_OUT) ++timed_out_count;
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < process_max; ++i) {
+    threads.emplace_back([&, i] { get(i % 2 == 0 ? one : other, 4000); });
+  }
+  EXPECT_TRUE(wait_until([&] { return server.open_count() == process_max; }));
+  const Stopwatch watch;
+  get(one, 100);
+  EXPECT_LT(watch.elapsed(), Milliseconds{100} + slack);
+  EXPECT_EQ(server.asked_count(), process_max);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(timed_out_count, static_cast<int>(process_max) + 1);
+  EXPECT_EQ(other.set(host.key_on(1), "1"), RINGFENCE_OK);  // their places are free again
 }
 
 TEST(ClientConnections, IdleForLongerThanAllowedThenClosed) {

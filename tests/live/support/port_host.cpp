@@ -39,6 +39,7 @@ PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
                               ? Memcached::on_unix_socket(dir_.file("m" + std::to_string(i)))
                               : Memcached{settings.memcached_arguments});
   }
+  for (const Memcached& memcached : memcacheds_) addresses_.push_back(memcached.address());
   incarnations_.resize(settings.backends, 1);
   shm_layout::SegmentIdentity identity;
   identity.cluster = "test";
@@ -71,7 +72,7 @@ void PortHost::publish(const std::function<void()>& change) {
 }
 
 void PortHost::store_backend(std::size_t index) {
-  const std::string& address = memcacheds_[index].address();
+  const std::string& address = addresses_[index];
   shm_layout::BackendInfo info{};
   info.family = shm_layout::AddressFamily::unix_path;
   info.weight = 1;
@@ -167,6 +168,11 @@ void PortHost::renew_record(std::size_t backend) {
 
 void PortHost::rewrite_record(std::size_t backend) {
   publish([&] { store_backend(backend); });
+}
+
+void PortHost::replace_backend(std::size_t backend, const std::string& address) {
+  addresses_[backend] = address;
+  renew_record(backend);
 }
 
 void PortHost::end_lease() {

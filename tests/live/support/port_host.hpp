@@ -57,6 +57,8 @@ class PortHost final : private agent::port::PortEvents {
   void raise_generations();
   void renew_record(std::size_t backend);    // a new incarnation, as after an admission
   void rewrite_record(std::size_t backend);  // the same life, other counts
+  // The record names another server from now on, which must outlive the host.
+  void replace_backend(std::size_t backend, const std::string& address);
   void end_lease();
   void renew_lease();
   void close_segment();
@@ -74,6 +76,7 @@ class PortHost final : private agent::port::PortEvents {
 
   TempDir dir_;
   std::vector<Memcached> memcacheds_;
+  std::vector<std::string> addresses_;
   std::vector<std::uint64_t> incarnations_;
   std::unique_ptr<shm_layout::SegmentWriter> writer_;
   std::uint64_t epoch_ = 1;
