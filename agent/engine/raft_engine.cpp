@@ -164,6 +164,7 @@ class RaftEngine::Loop {
   // The names stay the caller's.
   static std::vector<raft_node_voter> to_node(const std::vector<Voter>& voters) {
     std::vector<raft_node_voter> to;
+    to.reserve(voters.size());
     for (const Voter& voter : voters) to.push_back({voter.id.value, voter.address.c_str()});
     return to;
   }

@@ -246,6 +246,7 @@ static void on_turn(uv_prepare_t* prepare) {
   raft_node_finish_sends(node);
   follow_leadership(node);
   raft_node_follow_voters(node);
+  raft_node_watch_disk(node);
   const uint64_t now_ms = uv_now(node->loop);
   uint64_t at_ms = next_tick_ms(node, now_ms);
   const bool has_nobody = node->raft.configuration.n == 1;

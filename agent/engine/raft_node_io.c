@@ -100,6 +100,8 @@ static void hold(struct disk_call* call) {
 
 static void on_appended(struct raft_io_append* append, int status) {
   struct disk_call* call = append->data;
+  call->node->open_appends--;
+  call->node->append_progress_ms = uv_now(call->node->loop);
   if (status != 0 && !call->node->is_closing) {
     raft_node_fail(call->node, call->node->io.errmsg);
     hold(call);
@@ -120,6 +122,9 @@ static int append(struct raft_io* io, struct raft_io_append* asked,
   asked->cb = cb;
   if (note_beginning(call->node)) {
     int rv = call->node->disk.append(io, &call->append, entries, count, on_appended);
+    if (rv == 0 && call->node->open_appends++ == 0) {
+      call->node->append_progress_ms = uv_now(call->node->loop);
+    }
     if (rv == 0) return 0;
     raft_node_fail(call->node, io->errmsg);
   }
@@ -127,6 +132,16 @@ static int append(struct raft_io* io, struct raft_io_append* asked,
    * late, since raft_barrier and a received append free their entries twice when told at once. */
   hold(call);
   return 0;
+}
+
+/* On a full disk raft_uv waits for space without a word. With others who vote, entries are
+ * committed without this server's disk, and a leader would go on for ever with a log that only
+ * memory holds. (Alone, every commit is answered when it is late, and there is nobody to make room
+ * for.) */
+void raft_node_watch_disk(struct raft_node* node) {
+  if (node->open_appends == 0 || node->has_failed || raft_node_is_alone(node)) return;
+  if (uv_now(node->loop) - node->append_progress_ms < node->commit_timeout_ms) return;
+  raft_node_fail(node, "the disk did not take an entry in time");
 }
 
 static void on_snapshot_put(struct raft_io_snapshot_put* put, int status) {

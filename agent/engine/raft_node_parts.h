@@ -77,6 +77,8 @@ struct raft_node {
   struct disk_call* held;          /* failed calls, answered while closing */
   uint64_t led_term;               /* leadership was told for this term; 0: is no leader */
   uint64_t barrier_term;           /* own_barrier was submitted in this term */
+  unsigned open_appends;           /* that the disk has not answered */
+  uint64_t append_progress_ms;     /* when it last answered one, or was given one while idle */
   unsigned open_handles;
   /* raft_node_peers.c */
   struct raft_io_send** sent; /* handed over, not yet answered to libraft */
@@ -115,6 +117,8 @@ int raft_node_name_address(char* text, size_t bytes, uint64_t id, const char* ad
 void raft_node_make_transport(struct raft_uv_transport* transport);
 /* Puts our functions before raft_uv's. Call between raft_uv_init and raft_init. */
 void raft_node_take_io(struct raft_node* node);
+/* Fails this node when the disk has kept an entry for too long. */
+void raft_node_watch_disk(struct raft_node* node);
 /* Answers the calls that failed; libraft accepts a failure only while it closes. */
 void raft_node_release_held(struct raft_node* node);
 /* Notes the first failure; told to the owner after the poll. */

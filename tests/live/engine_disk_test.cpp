@@ -10,7 +10,7 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/unit/engine_support.hpp"
+#include "tests/unit/engine_fleet.hpp"
 
 namespace ringfence::agent::engine::test {
 namespace {
@@ -160,6 +160,41 @@ TEST(EngineDisk, FullThenCommitsSayHowMuchIsFreeAndNothingAcknowledgedIsLost) {
     CHILD_EXPECT(again.journal.bytes() == acknowledged);
     return 0;
   });
+  if (code == not_allowed) GTEST_SKIP() << "no mounts allowed here";
+  EXPECT_EQ(code, 0);
+}
+
+// Three in this process, of which the leader's disk alone is full.
+int run_leader_with_full_disk() {
+  Fleet fleet;
+  fleet.base.commit_timeout = core::operator""_s(1);
+  const std::string small = fleet.make_dir(1);
+  if (!mount_small_disk(small, "size=40m")) return not_allowed;
+  fleet.set_filter([](std::uint64_t from, std::uint64_t, const std::string& bytes) {
+    return from == 1 || !is_request_vote(bytes);
+  });
+  fleet.start_all({1, 2, 3});
+  CHILD_EXPECT(fleet.wait_leader() == 1);
+  CHILD_EXPECT(fleet.commit("before"));
+  fleet.set_filter({});
+  std::ofstream filler(small + "/filler");
+  const std::string block(1 << 16, 'f');
+  while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+  }
+  filler.close();
+  for (int i = 0; i < 60 && fleet.commit_at(1, std::string(1'000'000, 'd')).is_ok; i++) {
+  }
+  CHILD_EXPECT(fleet.wait([&] { return !fleet.at(1).leads; }));
+  CHILD_EXPECT(fleet.wait_leader() != 0);
+  CHILD_EXPECT(fleet.commit("by another"));
+  std::filesystem::remove(small + "/filler");
+  CHILD_EXPECT(fleet.commit("after"));
+  CHILD_EXPECT(fleet.wait_same(3));
+  return 0;
+}
+
+TEST(EngineDisk, FullAtTheLeaderOfThreeThenItStepsDownAndAnotherCommits) {
+  const int code = run_in_child(run_leader_with_full_disk);
   if (code == not_allowed) GTEST_SKIP() << "no mounts allowed here";
   EXPECT_EQ(code, 0);
 }

@@ -104,10 +104,14 @@ class Fleet {
   }
 
   // --- lives ---
+  const std::string& make_dir(std::uint64_t id) {
+    if (dirs_.count(id) == 0) dirs_[id] = std::make_unique<TempDir>();
+    return dirs_[id]->path();
+  }
   void start(std::uint64_t id, const Ids& bootstrap = {}) {
     auto member = std::make_unique<Member>(*this, id);
     RaftSettings settings = base;
-    settings.dir = dirs_.emplace(id, std::make_unique<TempDir>()).first->second->path();
+    settings.dir = make_dir(id);
     settings.id = {id};
     settings.bootstrap = voters_of(bootstrap);
     RaftFault fault = RaftFault::none;

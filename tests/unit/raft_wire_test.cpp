@@ -209,5 +209,71 @@ TEST(RaftWire, RealMessagesOfAFleetDamagedThenReadOrRefusedButNothingElse) {
   }
 }
 
+// What is whole, and wrong all the same: libraft only asserts that it does not come.
+class RaftForged : public testing::Test {
+ protected:
+  void SetUp() override {
+    fleet_.be_patient();
+    fleet_.start_all({1, 2, 3});
+    ASSERT_TRUE(fleet_.commit_many(5, "entry "));
+    leader_ = fleet_.wait_leader();
+    follower_ = leader_ % 3 + 1;
+    term_ = fleet_.at(leader_).term;
+    ASSERT_TRUE(fleet_.wait_same(5));
+  }
+  void send(std::uint64_t from, std::uint64_t to, const std::string& bytes) {
+    ASSERT_EQ(try_engine_message(bytes), 1);
+    for (int i = 0; i < 20; i++) fleet_.at(to).engine->receive({from}, bytes);
+  }
+  void expect_same_leader() {
+    ASSERT_TRUE(fleet_.commit_many(5, "after "));
+    EXPECT_TRUE(fleet_.wait_same(10));
+    EXPECT_EQ(fleet_.wait_leader(), leader_);
+    EXPECT_EQ(fleet_.at(leader_).term, term_);
+  }
+  Fleet fleet_;
+  std::uint64_t leader_ = 0, follower_ = 0, term_ = 0;
+};
+
+TEST_F(RaftForged, AppendThatContradictsWhatIsCommittedThenDropped) {
+  // The first entry, the voters, is of term 1 everywhere.
+  send(leader_, follower_, header(append, term_, 1, 2, 3) + a_command(term_));
+  send(leader_, follower_, header(append, term_, 0, 0, 3) + a_command(term_));
+  expect_same_leader();
+}
+
+TEST_F(RaftForged, SnapshotThatContradictsWhatIsCommittedThenDropped) {
+  std::string bytes = header(install, term_, 2, 1, 1);
+  put(bytes, 4, one_voter.size());
+  put(bytes, 4, 0);
+  send(leader_, follower_, bytes + one_voter + framed("RNGSNAP1", 2, "other"));
+  expect_same_leader();
+}
+
+TEST_F(RaftForged, AppendOfItsOwnTermSentToTheLeaderThenItLeadsOn) {
+  send(follower_, leader_, header(append, term_, 1, 1, 3));
+  expect_same_leader();
+}
+
+TEST_F(RaftForged, LateAnswerToAPreVoteThenNoTermIsRaised) {
+  std::string late = header(vote_result, term_ + 1, 0, 0, 0);
+  late[2] = 2, late[3] = 2;
+  send(follower_, leader_, late);
+  send(leader_, follower_, late);
+  expect_same_leader();
+}
+
+TEST_F(RaftForged, OldRejectionThenTheFollowerIsSentEntriesAllTheSame) {
+  send(follower_, leader_, header(append_result, term_, 1, 0, 0));
+  send(follower_, leader_, header(append_result, term_, 2, 1, 0));
+  expect_same_leader();
+}
+
+TEST_F(RaftForged, FromNobodyOrItselfThenDropped) {
+  send(0, follower_, header(append, term_ + 1, 1, 1, 3));
+  send(leader_, leader_, header(append, term_ + 1, 1, 1, 3));
+  expect_same_leader();
+}
+
 }  // namespace
 }  // namespace ringfence::agent::engine::test
