@@ -129,6 +129,10 @@ struct Watcher::Impl {
   }
 };
 
+void Watcher::set_claimant(const Claimant& claimant) {
+  impl_->context.claim = make_claim(claimant.cluster_id, claimant.cluster, claimant.agent);
+}
+
 Watcher::Watcher(uv_loop_t* loop, const Claimant& claimant, Sink sink)
     : impl_(std::make_unique<Impl>(loop, claimant, std::move(sink))) {}
 

@@ -48,6 +48,8 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
+  // For claims that are written or compared from now on; before anything is watched.
+  void set_claimant(const Claimant& claimant);
   void configure(const std::string& pool, const WatchSettings& settings);
   void start(const core::StartWatching& order);
   void stop(const core::StopWatching& order);

@@ -45,6 +45,7 @@ struct Config {
     bool is_insecure = false;
     std::string role = "auto";
     std::string zone;
+    core::Duration forget_after = core::operator""_s(3600);  // an agent that is gone
   } mesh;
   struct {
     std::string listen = "/run/ringfence/control.sock";

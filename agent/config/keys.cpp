@@ -143,6 +143,13 @@ std::vector<Key> mesh_keys() {
          if (v.text.empty()) return Done{};
          return store_name(t.config->mesh.zone, v.text);
        }},
+      {Section::mesh, "forget_after", ValueKind::duration, "\"1h\"", 1'000'000'000,
+       30 * std::int64_t{86400} * 1'000'000'000, "",
+       "an agent that nobody heard of for so long leaves the view; a host that reboots does not",
+       [](const T& t, const V& v) -> Status {
+         t.config->mesh.forget_after = core::Duration{v.number};
+         return Done{};
+       }},
   };
 }
 

@@ -50,9 +50,10 @@ std::string show_config(const Config& config) {
       config.io_threads);
   text += fmt::format(
       "mesh={} advertise={} seeds={} key={} cert={} private={} ca={} insecure={} "
-      "role={} zone={} ",
+      "role={} zone={} forget_after={} ",
       mesh.listen, mesh.advertise, joined(mesh.seeds), mesh.key_file, mesh.cert_file,
-      mesh.private_key_file, mesh.ca_file, mesh.is_insecure, mesh.role, mesh.zone);
+      mesh.private_key_file, mesh.ca_file, mesh.is_insecure, mesh.role, mesh.zone,
+      show_duration(mesh.forget_after));
   text += fmt::format("control={} lease={}/{} log={}\n", config.control.listen,
                       show_duration(config.lease.length), show_duration(config.lease.margin),
                       config.log.level);

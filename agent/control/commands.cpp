@@ -10,7 +10,7 @@ namespace ringfence::agent::control {
 namespace {
 
 constexpr const char* known_commands =
-    "status, view, agree, where, history, shims, backend_add, backend_remove";
+    "status, view, agree, where, history, shims, bootstrap, backend_add, backend_remove";
 
 // Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
 std::string dump(const Json& json) {
@@ -84,6 +84,15 @@ void change_backend(CommandSource& source, const Peer& peer, const Json& request
   source.remove_backend(pool->name, backend.address, who_is(peer), done);
 }
 
+void bootstrap(CommandSource& source, const Peer& peer, const ControlServer::Reply& reply) {
+  if (!peer.may_change) {
+    return reply(error_reply("only root and the agent's own user may change the fleet"));
+  }
+  source.bootstrap([reply](bool is_ok, const std::string& text) {
+    reply(is_ok ? dump({{"ok", true}, {"text", text}}) : error_reply(text));
+  });
+}
+
 }  // namespace
 
 bool is_json_object(std::string_view line) {
@@ -100,7 +109,10 @@ void handle_command(CommandSource& source, const Peer& peer, const std::string& 
   const std::string command = text_of(request, "command");
   if (command == "status") return reply(dump(status_json(source)));
   if (command == "view") return reply(dump(view_json(source)));
-  if (command == "agree") return reply(dump(agree_json(source)));
+  if (command == "agree") {
+    return source.agree([reply](const core::AgreeTold& told) { reply(dump(agree_json(told))); });
+  }
+  if (command == "bootstrap") return bootstrap(source, peer, reply);
   if (command == "history") return reply(dump(history_json(source)));
   if (command == "shims") return reply(dump(shims_json(source)));
   if (command == "where") return reply(where(source, request));

@@ -52,6 +52,10 @@ class CommandSource {
   [[nodiscard]] virtual shims::ShimListing shims() const = 0;
   [[nodiscard]] virtual core::Instant now() const = 0;
   [[nodiscard]] virtual std::int64_t unix_ms() const = 0;
+  // What each agent of the fleet publishes, once all that are connected answered or a second went.
+  virtual void agree(std::function<void(const core::AgreeTold&)> done) = 0;
+  // Form a fleet of this agent, without waiting for the other seeds.
+  virtual void bootstrap(Finished done) = 0;
   virtual void add_backend(const std::string& pool, const core::WantedBackend& backend,
                            const std::string& who, Finished done) = 0;
   virtual void remove_backend(const std::string& pool, const std::string& address,

@@ -223,21 +223,35 @@ Json view_json(const CommandSource& source) {
 
 // One agent is its own fleet and agrees with itself; the segment it publishes is what its host
 // routes by.
-Json agree_json(const CommandSource& source) {
-  const core::NodeReport report = source.report();
-  const std::int64_t unix_ms = source.unix_ms();
-  const std::int64_t since_ms =
-      report.history.empty() ? 0
-                             : std::max<std::int64_t>(0, unix_ms - report.history.back().unix_ms);
+// The fleet's epoch is the newest that any agent publishes. Who is gone, or routes nothing, agrees
+// with everyone; who is here and silent does not.
+Json agree_json(const core::AgreeTold& told) {
+  core::Epoch epoch;
+  std::uint64_t digest = 0;
+  for (const core::AgentState& agent : told.agents) {
+    if (!agent.is_live || agent.epoch < epoch) continue;
+    epoch = agent.epoch;
+    digest = agent.digest;
+  }
+  bool do_agree = !told.agents.empty();
   Json agents = Json::array();
-  agents.push_back({{"name", source.agent_facts().name},
-                    {"epoch", epoch_of(report)},
-                    {"digest", digest_text(report.digest)},
-                    {"age_ms", since_ms}});
+  for (const core::AgentState& agent : told.agents) {
+    const bool is_same = agent.is_live && agent.epoch == epoch && agent.digest == digest;
+    if (agent.is_connected && !is_same) do_agree = false;
+    agents.push_back({{"name", agent.name},
+                      {"address", agent.address},
+                      {"epoch", agent.epoch.value},
+                      {"digest", digest_text(agent.digest)},
+                      {"age_ms", agent.age.ns / shm_layout::ns_per_ms},
+                      {"is_connected", agent.is_connected},
+                      {"is_live", agent.is_live},
+                      {"has_lease", agent.has_lease},
+                      {"agrees", is_same}});
+  }
   return {{"ok", true},
-          {"agrees", true},
-          {"epoch", epoch_of(report)},
-          {"digest", digest_text(report.digest)},
+          {"agrees", do_agree},
+          {"epoch", epoch.value},
+          {"digest", digest_text(digest)},
           {"agents", std::move(agents)}};
 }
 

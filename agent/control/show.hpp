@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 
 [[nodiscard]] Json status_json(const CommandSource& source);
 [[nodiscard]] Json view_json(const CommandSource& source);
-[[nodiscard]] Json agree_json(const CommandSource& source);
+[[nodiscard]] Json agree_json(const core::AgreeTold& told);
 [[nodiscard]] Json history_json(const CommandSource& source);
 [[nodiscard]] Json shims_json(const CommandSource& source);
 [[nodiscard]] Json where_json(const CommandSource& source, const core::Pool& pool,

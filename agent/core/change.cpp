@@ -33,6 +33,7 @@ class Change {
 
   void operator()(const SetCluster& op) { view_.cluster_id = op.id; }
   void operator()(const JoinAgent& op);
+  void operator()(const RemoveAgent& op);
   void operator()(const SetPool& op);
   void operator()(const RemovePool& op);
   void operator()(const LoseBackend& op);
@@ -76,11 +77,18 @@ void Change::balance_later(const std::string& pool) {
 void Change::operator()(const JoinAgent& op) {
   auto place = std::lower_bound(view_.agents.begin(), view_.agents.end(), op.agent.id,
                                 [](const Agent& agent, AgentId id) { return agent.id < id; });
-  if (place != view_.agents.end() && place->id == op.agent.id) {
-    *place = op.agent;
+  Agent agent = op.agent;
+  agent.joined = Epoch{view_.epoch.value + 1};
+  if (place != view_.agents.end() && place->id == agent.id) {
+    agent.joined = place->joined;
+    *place = std::move(agent);
   } else if (view_.agents.size() < agent_count_max) {
-    view_.agents.insert(place, op.agent);
+    view_.agents.insert(place, std::move(agent));
   }
+}
+
+void Change::operator()(const RemoveAgent& op) {
+  std::erase_if(view_.agents, [&op](const Agent& agent) { return agent.id == op.agent; });
 }
 
 std::uint64_t highest_generation(const Pool& pool) {

@@ -18,14 +18,15 @@ namespace ringfence::agent::core {
 inline constexpr Instant far_future{INT64_MAX / 2};
 
 struct Desk {
-  explicit Desk(NodeSettings with) : settings(std::move(with)) {}
+  explicit Desk(NodeSettings with) : settings(std::move(with)), term(settings.term) {}
 
   const NodeSettings settings;
   Replica replica;
   LogIndex applied;  // the newest entry in `replica`
   Term term;         // the newest seen
 
-  Instant now;  // of this step
+  Instant began;  // the first step
+  Instant now;    // of this step
   std::int64_t unix_ms = 0;
   Effects effects;
   std::deque<std::string> to_myself;  // messages of this step, handled before it ends
@@ -40,6 +41,10 @@ struct Desk {
     }
   }
   [[nodiscard]] RequestId next_id() { return RequestId{++last_id_}; }
+  // For what another agent asks: apart from the ids that the shell gives to what is asked here.
+  [[nodiscard]] RequestId next_foreign_id() {
+    return RequestId{std::uint64_t{1} << 63U | ++last_id_};
+  }
 
  private:
   std::uint64_t last_id_ = 0;

@@ -18,6 +18,35 @@ struct Commit {
   std::string bytes;
 };                        // answered by CommitFinished
 struct ConfirmQuorum {};  // answered by QuorumConfirmed
+// Of a leader: these should vote, one change at a time. Idempotent.
+struct SetVoters {
+  std::vector<Voter> voters;
+};
+// Run an engine. Its log begins with `bootstrap`; without, it waits for a leader to add it.
+struct StartEngine {
+  std::vector<Voter> bootstrap;
+};
+// It votes no more: stop the engine and delete its log.
+struct StopEngine {};
+// Of a leader: let the best voter lead.
+struct HandOver {};
+
+// --- to the state on disk: durable before any later effect is performed --------------------------
+// This agent belongs to the fleet with this id from now on.
+struct AdoptFleet {
+  ClusterId cluster_id{};
+};
+struct PromiseFleet {
+  ClusterId cluster_id{};
+};
+struct RememberTerm {
+  Term term;
+};
+// A larger fleet of this name lives: this agent's own state, a fleet of one, is set aside, and it
+// begins again with a new identity.
+struct GiveUpFleet {
+  std::string why;
+};
 
 // --- to the segments
 // --------------------------------------------------------------------------------- Set the fence
@@ -68,6 +97,10 @@ struct SendMessage {
   AgentId to;
   std::string bytes;
 };
+// Every address where an agent may be, the seeds among them; replaces the former list.
+struct DialPeers {
+  std::vector<std::string> addresses;
+};
 
 // --- to people
 // -----------------------------------------------------------------------------------------
@@ -76,6 +109,24 @@ struct Answer {
   bool is_ok = false;
   std::string text;
 };  // to a command
+// One agent of the fleet as it answers `ringfencectl agree`.
+struct AgentState {
+  AgentId id;
+  std::string name, address;
+  bool is_connected = false;  // else it is gone, and its lease with it
+  bool is_live = false;       // it answered
+  bool is_witness = false;
+  Epoch epoch;
+  std::uint64_t digest = 0;
+  Duration age;  // since it published that
+  bool has_lease = false;
+};
+struct AgreeTold {
+  RequestId id;
+  std::vector<AgentState> agents;  // of the view, by id
+};
+// After ShutdownAsked: another leads and votes, or nobody can.
+struct MayStop {};
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 struct WriteLog {
   LogLevel level{};
@@ -89,8 +140,10 @@ struct SetTimer {
 };  // one timer; a later SetTimer replaces it
 
 using Effect =
-    std::variant<Commit, ConfirmQuorum, FenceSlots, PublishView, SetDeadline, StartWatching,
-                 StopWatching, FlushBackend, ClaimBackend, SendMessage, Answer, WriteLog, SetTimer>;
+    std::variant<Commit, ConfirmQuorum, SetVoters, StartEngine, StopEngine, HandOver, AdoptFleet,
+                 PromiseFleet, RememberTerm, GiveUpFleet, FenceSlots, PublishView, SetDeadline,
+                 StartWatching, StopWatching, FlushBackend, ClaimBackend, SendMessage, DialPeers,
+                 Answer, AgreeTold, MayStop, WriteLog, SetTimer>;
 using Effects = std::vector<Effect>;
 
 }  // namespace ringfence::agent::core

@@ -7,16 +7,17 @@
 namespace ringfence::agent::core {
 namespace {
 
-constexpr std::uint8_t format = 1;
+constexpr std::uint8_t format = 2;
 
 // The order of Op's alternatives is the format: a new op is added at the end.
 void write_op(ByteWriter& out, const SetCluster& op) {
   for (const std::uint8_t byte : op.id) out.u8(byte);
 }
 void write_op(ByteWriter& out, const JoinAgent& op) {
-  out.u64(op.agent.id.value);
-  out.text(cut_text(op.agent.name));
-  out.u64(op.agent.incarnation.value);
+  write_agent(out, op.agent);
+}
+void write_op(ByteWriter& out, const RemoveAgent& op) {
+  out.u64(op.agent.value);
 }
 void write_op(ByteWriter& out, const SetPool& op) {
   out.text(op.pool);
@@ -86,13 +87,6 @@ Op read_cluster(ByteReader& in) {
   for (std::uint8_t& byte : op.id) byte = in.u8();
   return op;
 }
-Op read_agent(ByteReader& in) {
-  JoinAgent op;
-  op.agent.id = AgentId{in.u64()};
-  op.agent.name = in.text(text_bytes_max);
-  op.agent.incarnation = Incarnation{in.u64()};
-  return op;
-}
 Op read_set_pool(ByteReader& in) {
   SetPool op;
   op.pool = read_pool(in);
@@ -105,7 +99,7 @@ Op read_op(ByteReader& in) {
     case 0:
       return read_cluster(in);
     case 1:
-      return read_agent(in);
+      return JoinAgent{read_agent(in)};
     case 2:
       return read_set_pool(in);
     case 3:
@@ -122,6 +116,8 @@ Op read_op(ByteReader& in) {
       return read_pair<Reassign>(in);
     case 9:
       return FlushPool{read_pool(in)};
+    case 10:
+      return RemoveAgent{AgentId{in.u64()}};
     default:
       in.fail();
       return SetCluster{};
@@ -145,6 +141,8 @@ void write_body(ByteWriter& out, const Activation& activation) {
   out.u64(activation.proposal.value);
   out.u64(activation.expected.value);
   out.boolean(activation.is_moved);
+  out.u32(activation.propose_us);
+  out.u32(activation.fence_us);
 }
 void write_body(ByteWriter& out, const Commands& commands) {
   out.u32(static_cast<std::uint32_t>(commands.commands.size()));
@@ -169,6 +167,8 @@ Entry read_activation(ByteReader& in) {
   activation.proposal = LogIndex{in.u64()};
   activation.expected = Epoch{in.u64()};
   activation.is_moved = in.boolean();
+  activation.propose_us = in.u32();
+  activation.fence_us = in.u32();
   return activation;
 }
 Entry read_commands(ByteReader& in) {
@@ -184,6 +184,28 @@ Entry read_commands(ByteReader& in) {
 
 std::string_view cut_text(std::string_view text) {
   return text.substr(0, text_bytes_max);
+}
+
+void write_agent(ByteWriter& out, const Agent& agent) {
+  out.u64(agent.id.value);
+  out.text(cut_text(agent.name));
+  out.u64(agent.incarnation.value);
+  out.text(agent.address);
+  out.text(cut_text(agent.zone));
+  out.boolean(agent.is_witness);
+  out.u64(agent.joined.value);
+}
+
+Agent read_agent(ByteReader& in) {
+  Agent agent;
+  agent.id = AgentId{in.u64()};
+  agent.name = in.text(text_bytes_max);
+  agent.incarnation = Incarnation{in.u64()};
+  agent.address = in.text(address_bytes_max);
+  agent.zone = in.text(text_bytes_max);
+  agent.is_witness = in.boolean();
+  agent.joined = Epoch{in.u64()};
+  return agent;
 }
 
 void write_options(ByteWriter& out, const PoolOptions& options) {

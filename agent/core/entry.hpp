@@ -1,6 +1,6 @@
 // What stands in the engine's log: small deltas, never whole views.
 //
-//   entry   := kind u8, format u8 (1), length u32, body[length], padding (ignored)
+//   entry   := kind u8, format u8 (2), length u32, body[length], padding (ignored)
 //   text    := length u32, bytes          all numbers little-endian
 //
 // An entry carries its own length because engines pad. Decoding treats the bytes as hostile: every
@@ -39,6 +39,9 @@ struct SetCluster {
 struct JoinAgent {
   Agent agent;
 };
+struct RemoveAgent {  // it is gone for long, or lost its identity; its lease has ended
+  AgentId agent;
+};
 struct SetPool {  // makes the pool, or changes its options
   std::string pool;
   PoolOptions options;
@@ -67,7 +70,7 @@ struct FlushPool {  // raises every generation
   std::string pool;
 };
 using Op = std::variant<SetCluster, JoinAgent, SetPool, RemovePool, LoseBackend, AdmitBackend,
-                        RemoveBackend, SetWeight, Reassign, FlushPool>;
+                        RemoveBackend, SetWeight, Reassign, FlushPool, RemoveAgent>;
 
 struct Proposal {
   Epoch expected;
@@ -81,6 +84,8 @@ struct Activation {
   LogIndex proposal;
   Epoch expected;
   bool is_moved = true;  // false: abandoned, the next epoch has the old view
+  // How long the phases took, for history: proposed until applied by the leader, then until fenced.
+  std::uint32_t propose_us = 0, fence_us = 0;
 };
 
 // An explicit add or remove; the newest for an address stands, so a remove wins until an add.
@@ -100,6 +105,8 @@ using Entry = std::variant<Proposal, Activation, Commands>;
 [[nodiscard]] std::optional<Entry> decode_entry(std::string_view bytes);
 
 // Parts that snapshots share.
+void write_agent(ByteWriter& out, const Agent& agent);
+[[nodiscard]] Agent read_agent(ByteReader& in);
 void write_options(ByteWriter& out, const PoolOptions& options);
 [[nodiscard]] PoolOptions read_options(ByteReader& in);
 void write_command(ByteWriter& out, const BackendCommand& command);

@@ -69,6 +69,8 @@ struct QuorumConfirmed {
 // --- from configuration and commands -------------------------------------------------------------
 struct ConfigurationLoaded {
   std::vector<WantedPool> pools;
+  // People changed it while this agent ran: options that differ from the view's are meant for all.
+  bool is_reload = false;
 };  // first start and every reload
 struct FlushAllAsked {
   RequestId id;
@@ -119,11 +121,41 @@ struct FlushFinished {
   std::string why;
 };
 
-// --- from the mesh (a fleet of one sends to itself inside the core)
-// -------------------------------
+// --- from the mesh (a fleet of one sends to itself inside the core) -----------------------------
 struct MessageReceived {
   AgentId from;
   std::string bytes;
+};
+// An agent of this cluster's name, proven by key or certificate. Alternates with PeerDown.
+struct PeerUp {
+  AgentId id;
+  Incarnation incarnation;
+  std::string name, address;
+  std::vector<std::string> dialled_as;  // the addresses of DialPeers that led to it
+};
+// It was found behind more of the addresses; all of them.
+struct PeerAddresses {
+  AgentId id;
+  std::vector<std::string> dialled_as;
+};
+struct PeerDown {
+  AgentId id;
+};
+// This address leads to this agent itself.
+struct SelfDialled {
+  std::string address;
+};
+// The engine's committed voters; again whenever they change.
+struct VotersChanged {
+  std::vector<AgentId> voters;
+};
+// Form a fleet without waiting for the other seeds.
+struct BootstrapAsked {
+  RequestId id;
+};
+// Which view has each agent of the fleet? Answered by AgreeTold.
+struct AgreeAsked {
+  RequestId id;
 };
 
 // --- time ----------------------------------------------------------------------------------------
@@ -133,13 +165,16 @@ struct TimerFired {};
 struct ClockJumped {
   std::string what;
 };
-// SIGTERM: stop proposing; answer what is open.
+// SIGTERM: stop proposing; answer what is open; hand over. Answered by MayStop.
 struct ShutdownAsked {};
+// The segments are closed: nobody on this host routes any more.
+struct SegmentsClosed {};
 
-using Event =
-    std::variant<SnapshotRestored, EntryApplied, LeadershipChanged, CommitFinished, QuorumConfirmed,
-                 ConfigurationLoaded, FlushAllAsked, BackendAddAsked, BackendRemoveAsked,
-                 BackendAnswered, BackendUnreachable, BackendContentsLost, FlushFinished,
-                 MessageReceived, TimerFired, ClockJumped, ShutdownAsked>;
+using Event = std::variant<SnapshotRestored, EntryApplied, LeadershipChanged, CommitFinished,
+                           QuorumConfirmed, ConfigurationLoaded, FlushAllAsked, BackendAddAsked,
+                           BackendRemoveAsked, BackendAnswered, BackendUnreachable,
+                           BackendContentsLost, FlushFinished, MessageReceived, PeerUp,
+                           PeerAddresses, PeerDown, SelfDialled, VotersChanged, BootstrapAsked,
+                           AgreeAsked, TimerFired, ClockJumped, ShutdownAsked, SegmentsClosed>;
 
 }  // namespace ringfence::agent::core

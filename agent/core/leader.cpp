@@ -70,21 +70,37 @@ void Leader::on_timer() {
 
 void Leader::on_lease_request(AgentId from, const LeaseRequest& request) {
   if (!is_acting_) return;
-  LeaseReply reply{request.incarnation, request.epoch, request.fence,
-                   request.nonce,       Duration{},    desk_.applied};
+  LeaseReply reply{request.incarnation, request.epoch, request.fence, request.nonce,
+                   desk_.term,          Duration{},    desk_.applied};
   const ViewPtr view = desk_.replica.view();
   const OpenChange* open = desk_.replica.open();
   const Duration lease = desk_.settings.lease;
-  const bool is_in_view = std::any_of(view->agents.begin(), view->agents.end(),
-                                      [from](const Agent& agent) { return agent.id == from; });
+  const Agent* agent = view->find(from);
+  const Peer* peer = peers_.find(from);
+  const bool is_witness =
+      peer != nullptr && peer->introduction.has_value() && peer->introduction->is_witness;
+  const bool may_route = agent != nullptr && !agent->is_witness && !is_witness;
   const bool has_fenced = open == nullptr || request.fence == open->index;
   const bool has_quorum = quorum_at_.has_value() && desk_.now - *quorum_at_ <= lease / 2;
   if (!has_quorum) confirm();
-  if (is_in_view && has_fenced && has_quorum && request.epoch == view->epoch) {
+  if (may_route && has_fenced && has_quorum && request.epoch == view->epoch) {
     reply.length = std::min(lease, *quorum_at_ + lease - desk_.now);
     leases_[from] = std::max(leases_[from], desk_.now + reply.length);
   }
   desk_.send(from, reply);
+}
+
+// Its own word, and after it nothing of that life is granted: messages of one agent keep their
+// order. What earlier leaders may have granted still counts.
+void Leader::on_lease_ended(AgentId from) {
+  leases_.erase(from);
+}
+
+bool Leader::is_lease_over(AgentId agent) const {
+  const auto granted = leases_.find(agent);
+  const Instant own = granted == leases_.end() ? Instant{} : granted->second;
+  const Instant earlier = elected_at_ + desk_.settings.lease;
+  return desk_.now > std::max(own, earlier) + desk_.settings.lease_margin;
 }
 
 void Leader::on_fence_ack(AgentId from, const FenceAck& ack) {

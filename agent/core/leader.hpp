@@ -22,12 +22,15 @@
 
 #include "agent/core/admission.hpp"
 #include "agent/core/desk.hpp"
+#include "agent/core/forming.hpp"
+#include "agent/core/peers.hpp"
 
 namespace ringfence::agent::core {
 
 class Leader {
  public:
-  Leader(Desk& desk, Admissions& admissions) : desk_(desk), admissions_(admissions) {}
+  Leader(Desk& desk, Admissions& admissions, const Peers& peers, const Forming& forming)
+      : desk_(desk), admissions_(admissions), peers_(peers), forming_(forming) {}
 
   void on_leadership(bool is_leader);
   // True when this completes the barrier that makes this agent a leader that acts.
@@ -39,6 +42,7 @@ class Leader {
   void on_change_closed(const Proposal& closed, bool is_moved);
   void on_lease_request(AgentId from, const LeaseRequest& request);
   void on_fence_ack(AgentId from, const FenceAck& ack);
+  void on_lease_ended(AgentId from);
   void on_flush_finished(const FlushFinished& finished);
   void on_flush_all(const FlushAllAsked& asked);
   void on_backend_command(RequestId id, BackendCommand command);
@@ -88,6 +92,7 @@ class Leader {
   // the open change
   void advance_open(const OpenChange& open);
   [[nodiscard]] bool is_fenced_everywhere(const OpenChange& open);
+  [[nodiscard]] bool is_lease_over(AgentId agent) const;
   [[nodiscard]] bool must_abandon(const OpenChange& open) const;
   [[nodiscard]] bool are_flushes_done() const;
   void order_open_flushes(const OpenChange& open);
@@ -100,6 +105,8 @@ class Leader {
   // the next change
   void propose();
   void plan_view(Plan& plan);
+  void plan_agent(Plan& plan, const Agent& agent, const std::string& why);
+  void plan_departures(Plan& plan);
   void plan_pools(Plan& plan);
   void plan_backends(Plan& plan);
   void plan_loss(Plan& plan, const Admissions::Key& key, Candidate& candidate);
@@ -110,6 +117,8 @@ class Leader {
 
   Desk& desk_;
   Admissions& admissions_;
+  const Peers& peers_;
+  const Forming& forming_;
 
   bool is_leader_ = false;
   bool is_acting_ = false;

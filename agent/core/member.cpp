@@ -38,6 +38,22 @@ void Member::acknowledge() {
   desk_.send(leader_, FenceAck{desk_.settings.incarnation, open->index, open->next.digest});
 }
 
+// Epochs may have passed in between: no lease held for them, so readers wait. What is open now is
+// fenced before anything is published.
+void Member::on_snapshot_restored() {
+  if (!is_caught_up_) return;
+  const OpenChange* open = desk_.replica.open();
+  if (open != nullptr && open->index != fence_) fence();
+  if (desk_.replica.view()->epoch > published_) publish();
+  ask_for_lease();
+}
+
+void Member::on_segments_closed() {
+  ask_at_ = far_future;
+  if (leader_.value != 0) desk_.send(leader_, LeaseEnded{desk_.settings.incarnation});
+  leader_ = AgentId{};
+}
+
 void Member::on_view_activated() {
   if (!is_caught_up_) return;
   publish();
@@ -63,6 +79,7 @@ void Member::publish() {
     }
   }
   published_ = view->epoch;
+  published_at_ = desk_.now;
   desk_.emit(std::move(order));
 }
 

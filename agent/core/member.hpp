@@ -23,7 +23,10 @@ class Member {
   void on_proposal_applied();
   void on_view_activated();
   void on_lease_reply(const LeaseReply& reply);
+  void on_snapshot_restored();
   void on_leader(AgentId leader);  // 0: none known
+  // The segments are closed: whatever was granted is used by nobody.
+  void on_segments_closed();
   void on_clock_jumped();
   void on_timer();
   void ask_for_lease();
@@ -31,6 +34,9 @@ class Member {
   [[nodiscard]] Instant wake_at() const { return ask_at_; }
   [[nodiscard]] Instant lease_until() const { return lease_until_; }
   [[nodiscard]] AgentId leader() const { return leader_; }
+  [[nodiscard]] Epoch published() const { return published_; }
+  [[nodiscard]] Instant published_at() const { return published_at_; }
+  [[nodiscard]] bool is_caught_up() const { return is_caught_up_; }
 
  private:
   void catch_up();
@@ -43,7 +49,8 @@ class Member {
   AgentId leader_;
   bool is_caught_up_ = false;
   Epoch published_;  // in this life
-  LogIndex fence_;   // of the last proposal whose slots were fenced in this life
+  Instant published_at_;
+  LogIndex fence_;  // of the last proposal whose slots were fenced in this life
   Instant lease_until_;
   std::uint64_t nonce_ = 0;
   Instant asked_at_;

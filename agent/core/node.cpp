@@ -5,69 +5,41 @@
 #include <optional>
 #include <utility>
 
-#include "agent/core/admission.hpp"
-#include "agent/core/desk.hpp"
-#include "agent/core/leader.hpp"
-#include "agent/core/member.hpp"
+#include "agent/core/node_parts.hpp"
 
 namespace ringfence::agent::core {
+namespace {
 
-struct Node::Impl {
-  explicit Impl(NodeSettings settings) : desk(std::move(settings)) {}
+// To hand over the lead and the vote takes an election and a change of voters: a second at most.
+constexpr Duration hand_over_limit = 2_s;
 
-  Desk desk;
-  Admissions admissions{desk};
-  Leader leader{desk, admissions};
-  Member member{desk};
-  // What this host saw last of each backend: told to each new leader.
-  std::map<Admissions::Key, BackendTold> seen;
-  Instant timer_at = far_future;
-
-  void on(const SnapshotRestored& event);
-  void on(const EntryApplied& event);
-  void on(const LeadershipChanged& event);
-  void on(const CommitFinished& event) { leader.on_commit_finished(event); }
-  void on(const QuorumConfirmed& event);
-  void on(const ConfigurationLoaded& event) { admissions.on_configuration(event.pools); }
-  void on(const FlushAllAsked& event) { leader.on_flush_all(event); }
-  void on(const BackendAddAsked& event);
-  void on(const BackendRemoveAsked& event);
-  void on(const BackendAnswered& event);
-  void on(const BackendUnreachable& event);
-  void on(const BackendContentsLost& event);
-  void on(const FlushFinished& event);
-  void on(const MessageReceived& event) { deliver(event.from, event.bytes); }
-  void on(const TimerFired& event);
-  void on(const ClockJumped& event);
-  void on(const ShutdownAsked& /*event*/) { leader.on_shutdown(); }
-
-  void tell(BackendTold told);
-  void deliver(AgentId from, const std::string& bytes);
-  void deliver_to_myself();
-  void settle();
-  void finish();
-  [[nodiscard]] std::vector<BackendReport> report_backends();
-};
+}  // namespace
 
 void Node::Impl::on(const SnapshotRestored& event) {
+  if (event.index <= desk.applied && desk.applied.value != 0) return;  // the feed was faster
   desk.applied = event.index;
+  feed.on_restored();
   if (!desk.replica.restore(event.bytes)) {
-    desk.log(LogLevel::error,
-             "the engine's snapshot does not decode: nothing is published from it");
+    desk.log(LogLevel::error, "the snapshot does not decode: nothing is published from it");
   }
   admissions.on_view_changed();
+  admissions.on_commands_applied();
+  is_wanted_stale = true;
+  member.on_snapshot_restored();
 }
 
 void Node::Impl::on(const EntryApplied& event) {
+  if (event.index <= desk.applied) return;  // known from the feed
   const Epoch before = desk.replica.view()->epoch;
   const OpenChange* open = desk.replica.open();
   const bool was_open = open != nullptr;
   const Proposal closing = was_open ? open->proposal : Proposal{};
   const ViewPtr next = was_open ? open->next.view : nullptr;
 
+  feed.on_applied(desk.applied, event);
   desk.applied = event.index;
-  desk.term = std::max(desk.term, event.term);
   desk.replica.apply(event.index, event.bytes);
+  if (leader.is_acting()) feed.send_newest();  // before anything that takes time here
   leader.on_entry_applied(event.bytes);
   if (!was_open && desk.replica.open() != nullptr) {
     leader.on_proposal_applied();
@@ -75,6 +47,7 @@ void Node::Impl::on(const EntryApplied& event) {
   }
   if (desk.replica.view()->epoch != before) {
     admissions.on_view_changed();
+    is_wanted_stale = true;
     member.on_view_activated();
     leader.on_change_closed(closing, desk.replica.view() == next);
   }
@@ -83,28 +56,73 @@ void Node::Impl::on(const EntryApplied& event) {
 
 void Node::Impl::on(const LeadershipChanged& event) {
   desk.term = std::max(desk.term, event.term);
-  member.on_leader(AgentId{});  // a leader is followed once it acts
+  follow_leadership(event.is_leader);
+}
+
+void Node::Impl::follow_leadership(bool is_leader) {
+  const bool follows_another =
+      member.leader().value != 0 && member.leader() != desk.settings.id && !is_leader;
+  if (!follows_another) member.on_leader(AgentId{});  // a leader is followed once it acts
   admissions.on_leadership_lost();
-  leader.on_leadership(event.is_leader);
+  reports.forget_all();
+  wanted.forget_others();
+  voting.on_leadership_lost();
+  wanted_sent.clear();
+  leader.on_leadership(is_leader);
 }
 
 void Node::Impl::on(const QuorumConfirmed& event) {
   const bool has_begun_to_act = leader.on_quorum(event);
   const bool lacks_lease = event.is_ok && leader.is_acting() && member.lease_until() <= desk.now;
   if (!has_begun_to_act && lacks_lease) member.ask_for_lease();
-  if (!has_begun_to_act) return;
+  if (has_begun_to_act) begin_to_act();
+}
+
+// The others tell anew what they want and see. In a fleet, what this host saw of a backend may be
+// older than another leader's flush of it: it is inspected anew.
+void Node::Impl::begin_to_act() {
+  peers.send_all(lead());
   member.on_leader(desk.settings.id);
   member.ask_for_lease();
+  if (wanted.has_own()) wanted.on_told(desk.settings.id, wanted.take_own());
+  is_wanted_stale = true;
+  renew_wanted();
   admissions.review(false);  // what serves came in order, under whoever led before: know it first
-  for (const auto& [key, told] : seen) desk.send(desk.settings.id, told);
+  const bool is_alone = desk.replica.view()->agents.size() <= 1;
+  for (const auto& [key, told] : seen) {
+    if (is_alone || told.seen == BackendSeen::unreachable) {
+      desk.send(desk.settings.id, told);
+    } else {
+      desk.emit(StopWatching{key.first, key.second});
+      desk.emit(StartWatching{key.first, key.second});
+    }
+  }
 }
 
-void Node::Impl::on(const BackendAddAsked& event) {
-  leader.on_backend_command(event.id, {event.pool, event.address, event.weight, true, event.who});
+void Node::Impl::on(const ConfigurationLoaded& event) {
+  wanted.on_configuration(event.pools, event.is_reload);
+  is_wanted_stale = true;
+  if (leader.is_acting()) {
+    wanted.on_told(desk.settings.id, wanted.take_own());
+  } else if (member.leader().value != 0) {
+    desk.send(member.leader(), wanted.take_own());
+  }
 }
 
-void Node::Impl::on(const BackendRemoveAsked& event) {
-  leader.on_backend_command(event.id, {event.pool, event.address, 1, false, event.who});
+// The leader makes the fleet's list from what all want; the others follow it.
+void Node::Impl::renew_wanted() {
+  if (!is_wanted_stale || !wanted.has_own() || !forming.has_fleet()) return;
+  is_wanted_stale = false;
+  if (!leader.is_acting()) {
+    admissions.on_configuration(wanted.for_member());
+    return;
+  }
+  FleetWanted fleet{wanted.of_fleet()};
+  admissions.on_configuration(fleet.pools);
+  const std::string bytes = encode(fleet);
+  if (bytes == wanted_sent) return;
+  wanted_sent = bytes;
+  peers.send_all(fleet);
 }
 
 void Node::Impl::on(const BackendAnswered& event) {
@@ -127,6 +145,8 @@ void Node::Impl::on(const BackendContentsLost& event) {
 }
 
 void Node::Impl::tell(BackendTold told) {
+  told.why = cut_text(told.why);
+  told.claimed_by = cut_text(told.claimed_by);
   if (member.leader().value != 0) desk.send(member.leader(), told);
   seen[{told.pool, told.address}] = std::move(told);
 }
@@ -147,73 +167,64 @@ void Node::Impl::on(const ClockJumped& event) {
   leader.on_clock_jumped();
 }
 
-void Node::Impl::deliver(AgentId from, const std::string& bytes) {
-  const std::optional<Message> message = decode_message(bytes);
-  if (!message.has_value()) {
-    desk.log(LogLevel::warning, "a message that does not decode was dropped");
-    return;
-  }
-  if (const auto* request = std::get_if<LeaseRequest>(&*message)) {
-    leader.on_lease_request(from, *request);
-  } else if (const auto* reply = std::get_if<LeaseReply>(&*message)) {
-    if (from == member.leader()) member.on_lease_reply(*reply);
-  } else if (const auto* ack = std::get_if<FenceAck>(&*message)) {
-    leader.on_fence_ack(from, *ack);
-  } else if (leader.is_acting()) {
-    admissions.on_told(std::get<BackendTold>(*message));
+void Node::Impl::on(const ShutdownAsked& /*event*/) {
+  stopping_since = desk.now;
+  leader.on_shutdown();
+  if (leader.is_leader() && voting.committed_count() > 1) desk.emit(HandOver{});
+  if (!leader.is_leader() && member.leader().value != 0) {
+    desk.send(member.leader(), Leaving{desk.settings.incarnation});
   }
 }
 
-void Node::Impl::deliver_to_myself() {
-  while (!desk.to_myself.empty()) {
-    const std::string bytes = std::move(desk.to_myself.front());
-    desk.to_myself.pop_front();
-    deliver(desk.settings.id, bytes);
-  }
+void Node::Impl::review_stop() {
+  if (!stopping_since.has_value() || may_stop) return;
+  const bool leads_others = leader.is_leader() && voting.committed_count() > 1;
+  const bool is_replaceable = voting.is_voter() && voting.has_spare() &&
+                              voting.is_committed(desk.settings.id) && member.leader().value != 0;
+  const bool is_over = desk.now >= *stopping_since + hand_over_limit;
+  if ((leads_others || is_replaceable) && !is_over) return;
+  may_stop = true;
+  desk.emit(MayStop{});
 }
 
 void Node::Impl::settle() {
   deliver_to_myself();
+  renew_wanted();
   if (leader.is_acting()) {
+    reports.review();
     admissions.review(leader.may_order());
     leader.advance();
+    voting.review();
   } else {
     admissions.review_wanted();
   }
+  forming.review();
+  if (forming.take_engine_start()) voting.on_engine_started();
+  introduce_if_changed();
+  dial_if_changed();
+  review_questions();
+  review_stop();
 }
 
 void Node::Impl::finish() {
+  route_answers();
   for (const Effect& effect : desk.effects) {
     const auto* stopped = std::get_if<StopWatching>(&effect);
-    if (stopped != nullptr) seen.erase({stopped->pool, stopped->address});
+    if (stopped == nullptr) continue;
+    seen.erase({stopped->pool, stopped->address});
+    reports.forget_backend({stopped->pool, stopped->address});
   }
   Instant wake_at = std::min(member.wake_at(), leader.wake_at());
-  if (leader.is_acting()) wake_at = std::min(wake_at, admissions.wake_at());
+  if (leader.is_acting()) wake_at = std::min({wake_at, admissions.wake_at(), voting.wake_at()});
+  wake_at = std::min(wake_at, forming.wake_at());
+  for (const auto& [id, question] : questions) wake_at = std::min(wake_at, question.due_at);
+  if (stopping_since.has_value() && !may_stop) {
+    wake_at = std::min(wake_at, *stopping_since + hand_over_limit);
+  }
   wake_at = std::max(wake_at, desk.now);
   if (wake_at >= far_future || wake_at == timer_at) return;
   timer_at = wake_at;
   desk.emit(SetTimer{wake_at});
-}
-
-std::vector<BackendReport> Node::Impl::report_backends() {
-  std::vector<BackendReport> reports;
-  for (const auto& [key, candidate] : std::as_const(admissions).all()) {
-    BackendReport report;
-    report.pool = key.first;
-    report.address = key.second;
-    report.state = describe(candidate.phase);
-    report.reason = candidate.reason;
-    report.since = candidate.since;
-    report.weight = candidate.weight;
-    report.flush_count = candidate.flush_count;
-    if (const PlacedBackend* placed = admissions.index().find(key.first, key.second)) {
-      report.is_in_view = true;
-      report.index = placed->backend->index;
-      report.slot_count = placed->served_slots;
-    }
-    reports.push_back(std::move(report));
-  }
-  return reports;
 }
 
 Node::Node(NodeSettings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
@@ -221,36 +232,13 @@ Node::~Node() = default;
 
 Effects Node::step(Instant now, std::int64_t unix_ms, const Event& event) {
   Desk& desk = impl_->desk;
+  if (desk.began == Instant{}) desk.began = now;
   desk.now = now;
   desk.unix_ms = unix_ms;
   std::visit([this](const auto& some) { impl_->on(some); }, event);
   impl_->settle();
   impl_->finish();
   return std::exchange(desk.effects, {});
-}
-
-NodeReport Node::report() const {
-  NodeReport report;
-  const Replica& replica = impl_->desk.replica;
-  report.view = replica.view();
-  report.digest = digest_of(*report.view);
-  report.is_leader = impl_->leader.is_leader();
-  report.term = impl_->desk.term;
-  report.lease_until = impl_->member.lease_until();
-  report.is_changing = replica.open() != nullptr;
-  report.backends = impl_->report_backends();
-  for (const PastChange& past : replica.history()) {
-    ChangeRecord record;
-    record.epoch = past.epoch;
-    record.unix_ms = past.unix_ms;
-    record.what = past.what;
-    record.why = past.why;
-    record.who = past.who;
-    record.moved_slots = past.moved_slots;
-    report.history.push_back(std::move(record));
-  }
-  impl_->leader.fill_timings(report.history);
-  return report;
 }
 
 ViewPtr Node::view() const {

@@ -27,6 +27,18 @@ struct NodeSettings {
   // Readers of an earlier life may hold a lease until then: nothing moved is activated before
   // (unless this agent took over its own segment with its fences).
   Instant earlier_leases_end;
+  // The host's place in the fleet. Without seeds and without a state, it forms a fleet of one.
+  std::string address;  // of this host's mesh, for others; empty: no mesh
+  std::vector<std::string> seeds;
+  std::string zone;
+  bool is_witness = false;
+  // From the state on disk.
+  bool has_fleet = true;  // `cluster_id` is its fleet's; else the one that it would form
+  bool is_voter = true;   // its engine was started before this node
+  Term term;              // the highest that this agent followed
+  ClusterId promised{};   // to form this fleet and no other; zeros: none
+  // An agent that nobody heard of for so long leaves the view.
+  Duration forget_after = 3600_s;
   // The fleet's state was lost once: what lies unflushed may carry its earlier life's keys.
   bool was_state_lost = false;
   // What the segment that was taken over shows; a lower epoch is never published.
@@ -53,10 +65,22 @@ struct ChangeRecord {  // part of the replicated state: survives restarts
   std::uint32_t propose_us = 0, fence_us = 0,
                 activate_us = 0;  // of this agent as leader; 0: unknown
 };
+struct PeerReport {  // an agent of the view, or one that is connected and not in it
+  AgentId id;
+  std::string name, address, zone;
+  Incarnation incarnation;
+  bool is_in_view = false, is_connected = false, is_voter = false, is_witness = false;
+  bool is_leader = false, is_self = false;
+  Instant since;  // connected or not
+};
 struct NodeReport {
   ViewPtr view;
   std::uint64_t digest = 0;
   bool is_leader = false;
+  AgentId leader;                        // 0: none known
+  std::string forming;                   // why there is no fleet yet; empty: there is one
+  std::vector<PeerReport> peers;         // by id
+  std::vector<std::string> differences;  // where this host's file differs from the fleet's options
   Term term;
   Instant lease_until;
   bool is_changing = false;  // a change is proposed and not yet activated

@@ -76,6 +76,7 @@ bool Leader::is_fenced_everywhere(const OpenChange& open) {
   if (open.next.moved_count == 0) return true;
   Instant until;
   for (const Agent& agent : desk_.replica.view()->agents) {
+    if (agent.is_witness) continue;  // it routes nothing
     const auto ack = acks_.find(agent.id);
     if (ack != acks_.end() && ack->second == open.index) continue;
     const auto granted = leases_.find(agent.id);
@@ -136,7 +137,9 @@ void Leader::on_flush_finished(const FlushFinished& finished) {
 }
 
 void Leader::activate(const OpenChange& open, bool is_moved) {
-  commit_change(Activation{open.index, desk_.replica.view()->epoch, is_moved});
+  const Timing& timing = timings_[open.next.view->epoch];
+  commit_change(Activation{open.index, desk_.replica.view()->epoch, is_moved, timing.propose_us,
+                           timing.fence_us});
 }
 
 void Leader::on_change_closed(const Proposal& closed, bool is_moved) {

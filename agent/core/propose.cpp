@@ -69,15 +69,77 @@ void Leader::propose() {
 void Leader::plan_view(Plan& plan) {
   const ViewPtr view = desk_.replica.view();
   const NodeSettings& settings = desk_.settings;
-  if (view->epoch.value == 0 && view->cluster_id != settings.cluster_id) {
-    plan.add(SetCluster{settings.cluster_id});
+  if (view->epoch.value == 0 && view->cluster_id != forming_.cluster_id()) {
+    plan.add(SetCluster{forming_.cluster_id()});
   }
-  const bool has_joined =
-      std::any_of(view->agents.begin(), view->agents.end(),
-                  [&settings](const Agent& agent) { return agent.id == settings.id; });
-  if (has_joined) return;
-  plan.add(JoinAgent{{settings.id, settings.name, settings.incarnation}});
-  plan.say("agent " + settings.name + " joined", "first start");
+  plan_agent(plan,
+             {settings.id,
+              settings.name,
+              settings.incarnation,
+              settings.address,
+              settings.zone,
+              settings.is_witness,
+              {}},
+             view->agents.empty() ? "first start" : "it leads");
+  for (const auto& [id, peer] : peers_.all()) {
+    const bool is_joining = peer.is_connected && forming_.is_own(peer);
+    if (!is_joining || plan.is_full()) continue;
+    plan_agent(plan,
+               {id,
+                peer.name,
+                peer.incarnation,
+                peer.address,
+                peer.introduction->zone,
+                peer.introduction->is_witness,
+                {}},
+               "it found the fleet");
+  }
+  plan_departures(plan);
+}
+
+// Joins, or moved to another address or zone.
+void Leader::plan_agent(Plan& plan, const Agent& agent, const std::string& why) {
+  const Agent* known = desk_.replica.view()->find(agent.id);
+  if (known == nullptr) {
+    plan.add(JoinAgent{agent});
+    plan.say("agent " + agent.name + " joined", why);
+    return;
+  }
+  const bool is_same = known->name == agent.name && known->address == agent.address &&
+                       known->zone == agent.zone && known->is_witness == agent.is_witness;
+  // Nobody waits for a witness, so who becomes one must hold no lease any more.
+  const bool is_early = agent.is_witness && !known->is_witness && !is_lease_over(agent.id);
+  if (is_early) admissions_.wake_by(desk_.now + desk_.settings.lease / 4);
+  if (is_same || is_early) return;
+  plan.add(JoinAgent{agent});
+  plan.say("agent " + agent.name + " changed", "its configuration");
+}
+
+// Gone for long, or replaced by a new identity at its address. Only once its lease has surely
+// ended: in the next view nobody would wait for it.
+void Leader::plan_departures(Plan& plan) {
+  for (const Agent& agent : desk_.replica.view()->agents) {
+    if (agent.id == desk_.settings.id || peers_.is_connected(agent.id) || plan.is_full()) continue;
+    const auto& peers = peers_.all();
+    const bool is_replaced =
+        !agent.address.empty() && std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
+          return peer.first != agent.id && peer.second.address == agent.address &&
+                 forming_.is_own(peer.second);
+        });
+    const Duration silence = peers_.silence(agent.id);
+    const bool is_forgotten = silence >= desk_.settings.forget_after;
+    if (!is_replaced && !is_forgotten) {
+      admissions_.wake_by(desk_.now + Duration{desk_.settings.forget_after.ns - silence.ns});
+      continue;
+    }
+    if (!is_lease_over(agent.id)) {
+      admissions_.wake_by(desk_.now + desk_.settings.lease / 4);
+      continue;
+    }
+    plan.add(RemoveAgent{agent.id});
+    plan.say("agent " + agent.name + " removed",
+             is_replaced ? "another identity came to its address" : "not heard of for long");
+  }
 }
 
 void Leader::plan_pools(Plan& plan) {

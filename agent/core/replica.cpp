@@ -11,7 +11,7 @@
 namespace ringfence::agent::core {
 namespace {
 
-constexpr std::uint8_t snapshot_format = 1;
+constexpr std::uint8_t snapshot_format = 2;
 
 }  // namespace
 
@@ -24,7 +24,7 @@ struct Replica::Impl {
   void apply(LogIndex index, Proposal proposal);
   void apply(LogIndex index, const Activation& activation);
   void apply(LogIndex index, const Commands& entry);
-  void remember(const Proposal& proposal, bool is_moved, std::uint32_t moved_count);
+  void remember(const OpenChange& closed, const Activation& activation);
   [[nodiscard]] bool read(ByteReader& in);
 };
 
@@ -41,18 +41,22 @@ void Replica::Impl::apply(LogIndex /*index*/, const Activation& activation) {
     return;
   }
   view = activation.is_moved ? open->next.view : same_view_next_epoch(*view);
-  remember(open->proposal, activation.is_moved, open->next.moved_count);
+  remember(*open, activation);
   open.reset();
 }
 
-void Replica::Impl::remember(const Proposal& proposal, bool is_moved, std::uint32_t moved_count) {
+void Replica::Impl::remember(const OpenChange& closed, const Activation& activation) {
+  const Proposal& proposal = closed.proposal;
   PastChange change;
   change.epoch = view->epoch;
   change.unix_ms = proposal.unix_ms;
-  change.what = is_moved ? proposal.what : std::string{cut_text("abandoned: " + proposal.what)};
+  change.what =
+      activation.is_moved ? proposal.what : std::string{cut_text("abandoned: " + proposal.what)};
   change.why = proposal.why;
   change.who = proposal.who;
-  change.moved_slots = is_moved ? moved_count : 0;
+  change.moved_slots = activation.is_moved ? closed.next.moved_count : 0;
+  change.propose_us = activation.propose_us;
+  change.fence_us = activation.fence_us;
   if (history.size() == history_count_max) history.erase(history.begin());
   history.push_back(std::move(change));
 }
@@ -90,6 +94,8 @@ bool Replica::Impl::read(ByteReader& in) {
     change.why = in.text(text_bytes_max);
     change.who = in.text(text_bytes_max);
     change.moved_slots = in.u32();
+    change.propose_us = in.u32();
+    change.fence_us = in.u32();
     history.push_back(std::move(change));
   }
   if (!in.boolean()) return in.is_at_end();
@@ -128,6 +134,8 @@ std::string Replica::snapshot() const {
     out.text(change.why);
     out.text(change.who);
     out.u32(change.moved_slots);
+    out.u32(change.propose_us);
+    out.u32(change.fence_us);
   }
   out.boolean(impl_->open.has_value());
   if (impl_->open.has_value()) {

@@ -22,6 +22,7 @@ struct PastChange {
   std::int64_t unix_ms = 0;
   std::string what, why, who;
   std::uint32_t moved_slots = 0;
+  std::uint32_t propose_us = 0, fence_us = 0;  // as the activation tells; 0: unknown
 };
 inline constexpr std::size_t history_count_max = 256;
 

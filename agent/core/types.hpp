@@ -55,4 +55,12 @@ using RequestId = Id<struct RequestIdTag>;  // of a command or an effect that wi
 
 using ClusterId = std::array<std::uint8_t, 16>;
 
+// An agent that votes in the engine, and where its mesh listens.
+struct Voter {
+  AgentId id;
+  std::string address;
+  friend bool operator==(const Voter&, const Voter&) = default;
+};
+inline constexpr std::uint32_t voter_count_max = 7;
+
 }  // namespace ringfence::agent::core

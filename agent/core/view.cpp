@@ -23,6 +23,13 @@ const Pool* View::find(std::string_view pool) const {
   return nullptr;
 }
 
+const Agent* View::find(AgentId id) const {
+  for (const Agent& agent : agents) {
+    if (agent.id == id) return &agent;
+  }
+  return nullptr;
+}
+
 std::uint64_t digest_of(const View& view) {
   ByteWriter out;
   write_view_summary(out, view);

@@ -62,8 +62,12 @@ struct Pool {
 
 struct Agent {
   AgentId id;
-  std::string name;
-  Incarnation incarnation;
+  std::string name;         // of its host
+  Incarnation incarnation;  // in which it joined
+  std::string address;      // of its mesh; empty: a fleet of one without a mesh
+  std::string zone;         // voters are spread over zones; empty: none named
+  bool is_witness = false;  // votes, and routes nothing: no change waits for its fence
+  Epoch joined;             // the elder of two votes alone
 };
 
 struct View {
@@ -73,6 +77,7 @@ struct View {
   std::vector<Pool> pools;    // by name
 
   [[nodiscard]] const Pool* find(std::string_view pool) const;
+  [[nodiscard]] const Agent* find(AgentId id) const;
 };
 using ViewPtr = std::shared_ptr<const View>;
 

@@ -93,9 +93,7 @@ void write_view_head(ByteWriter& out, const View& view) {
   out.u64(view.epoch.value);
   out.u32(static_cast<std::uint32_t>(view.agents.size()));
   for (const Agent& agent : view.agents) {
-    out.u64(agent.id.value);
-    out.text(agent.name);
-    out.u64(agent.incarnation.value);
+    write_agent(out, agent);
   }
   out.u32(static_cast<std::uint32_t>(view.pools.size()));
 }
@@ -123,12 +121,9 @@ View read_view(ByteReader& in) {
   View view;
   for (std::uint8_t& byte : view.cluster_id) byte = in.u8();
   view.epoch = Epoch{in.u64()};
-  const std::uint32_t agent_count = in.count(agent_count_max, 20);
+  const std::uint32_t agent_count = in.count(agent_count_max, 37);
   for (std::uint32_t i = 0; i < agent_count && in.is_ok(); ++i) {
-    Agent agent;
-    agent.id = AgentId{in.u64()};
-    agent.name = in.text(text_bytes_max);
-    agent.incarnation = Incarnation{in.u64()};
+    Agent agent = read_agent(in);
     if (i > 0 && view.agents.back().id >= agent.id) in.fail();
     view.agents.push_back(std::move(agent));
   }

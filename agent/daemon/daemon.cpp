@@ -34,11 +34,11 @@ std::int64_t Daemon::unix_ms() const {
 }
 
 void Daemon::feed(const core::Event& event) {
-  if (ending_ == Ending::failed || ending_ == Ending::state_lost || is_closed_) return;
+  if (is_ending_at_once() || is_closed_) return;
   const auto jump = clock_guard_->check(now(), shm_layout::read_clock_ns(CLOCK_MONOTONIC));
   if (jump) step(core::ClockJumped{*jump});
   before_step(event);
-  if (ending_ == Ending::failed || ending_ == Ending::state_lost) return;
+  if (is_ending_at_once()) return;
   step(event);
   for (const auto& [name, host] : pools_) host->beat();
 }
@@ -52,7 +52,7 @@ void Daemon::before_step(const core::Event& event) {
     // The engine tells of leadership once everything of earlier terms has been applied: the log's
     // entries come before what this host wishes for.
     if (leadership->is_leader && !is_replayed_) check_replayed_state();
-    if (!ending_ && !is_loaded_) load_configuration();
+    if (!ending_ && !is_loaded_) load_configuration(false);
   } else if (const auto* answered = std::get_if<core::BackendAnswered>(&event)) {
     const auto host = pools_.find(answered->pool);
     if (host == pools_.end()) return;
@@ -66,15 +66,41 @@ void Daemon::before_step(const core::Event& event) {
 void Daemon::step(const core::Event& event) {
   core::Effects effects = node_->step(now(), unix_ms(), event);
   for (core::Effect& effect : effects) {
-    if (ending_ == Ending::failed) return;
+    if (is_ending_at_once()) return;
     perform(effect);
   }
 }
 
 void Daemon::perform(core::Effect& effect) {
   std::visit(Overloaded{
-                 [&](core::Commit& order) { engine_->commit(order.id, std::move(order.bytes)); },
-                 [&](const core::ConfirmQuorum&) { engine_->confirm_quorum(now()); },
+                 [&](core::Commit& order) {
+                   if (engine_) engine_->commit(order.id, std::move(order.bytes));
+                 },
+                 [&](const core::ConfirmQuorum&) {
+                   if (engine_) engine_->confirm_quorum(now());
+                 },
+                 [&](const core::SetVoters& order) {
+                   if (engine_) engine_->set_voters(order.voters);
+                 },
+                 [&](const core::StartEngine& order) { vote(order); },
+                 [&](const core::StopEngine&) { vote_no_more(); },
+                 [&](const core::HandOver&) {
+                   if (engine_) engine_->transfer_leadership();
+                 },
+                 [&](const core::AdoptFleet& order) { adopt_fleet(order.cluster_id); },
+                 [&](const core::PromiseFleet& order) {
+                   marker_.promised = order.cluster_id;
+                   store_marker();
+                 },
+                 [&](const core::RememberTerm& order) {
+                   marker_.term_followed = std::max(marker_.term_followed, order.term);
+                   store_marker();
+                 },
+                 [&](const core::GiveUpFleet& order) {
+                   why_state_is_lost_ = order.why;
+                   log_line(LogLevel::warning, "this agent begins again: " + order.why);
+                   stop(Ending::gives_up);
+                 },
                  [&](const core::FenceSlots& order) { fence(order); },
                  [&](const core::PublishView& order) { publish(order); },
                  [&](const core::SetDeadline& order) { set_deadline(order.until); },
@@ -83,9 +109,15 @@ void Daemon::perform(core::Effect& effect) {
                  [&](const core::FlushBackend& order) { watcher_->flush(order); },
                  [&](const core::ClaimBackend& order) { watcher_->claim(order); },
                  [&](const core::SendMessage& order) {
-                   log_line(LogLevel::error, fmt::format("no way to agent {:016x}: a message of {} "
-                                                         "bytes is dropped",
-                                                         order.to.value, order.bytes.size()));
+                   if (mesh_) (void)mesh_->send(order.to, mesh::Channel::core, order.bytes);
+                 },
+                 [&](const core::DialPeers& order) {
+                   if (mesh_) mesh_->dial(order.addresses);
+                 },
+                 [&](const core::AgreeTold& order) { answer_agree(order); },
+                 [&](const core::MayStop&) {
+                   may_stop_ = true;
+                   end_if_possible();
                  },
                  [&](const core::Answer& order) { answer(order); },
                  [&](const core::WriteLog& order) { log_line(order.level, order.text); },
@@ -101,8 +133,8 @@ void Daemon::fence(const core::FenceSlots& order) {
 }
 
 void Daemon::publish(const core::PublishView& order) {
-  remember(std::max(order.term, marker_.term_max), order.view->epoch);
-  if (ending_ == Ending::failed) return;
+  remember_epoch(*order.view);
+  if (is_ending_at_once()) return;
   published_ = order;
   std::vector<std::string> left;
   for (const auto& [name, host] : pools_) {
@@ -169,6 +201,10 @@ void Daemon::answer(const core::Answer& effect) {
   done(effect.is_ok, effect.text);
 }
 
+bool Daemon::is_ending_at_once() const {
+  return ending_.has_value() && *ending_ != Ending::asked;
+}
+
 // Durable before anything is acknowledged in a newer term or epoch, so that a log that lost entries
 // is noticed after the next start.
 void Daemon::remember(core::Term term, core::Epoch epoch) {
@@ -176,12 +212,30 @@ void Daemon::remember(core::Term term, core::Epoch epoch) {
   const bool is_new_term = term > marker_.term_max;
   marker_.term_max = std::max(term, marker_.term_max);
   marker_.epoch_max = std::max(epoch, marker_.epoch_max);
+  store_marker();
+  if (!is_new_term || is_ending_at_once()) return;
+  for (const auto& [name, host] : pools_) host->store_agent(marker_.incarnation, marker_.term_max);
+}
+
+// Who is alone keeps the only copy of what it published, so a log that lost its end must be noticed
+// by the marker. Where a quorum holds the log, a second's delay saves a wait for the disk in every
+// change.
+void Daemon::remember_epoch(const core::View& view) {
+  if (view.agents.size() <= 1) return remember(marker_.term_max, view.epoch);
+  if (view.epoch <= marker_.epoch_max) return;
+  marker_.epoch_max = view.epoch;
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&marker_timer_)) != 0) return;
+  constexpr std::uint64_t delay_ms = 1000;
+  uv_timer_start(
+      &marker_timer_, [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->store_marker(); },
+      delay_ms, 0);
+}
+
+void Daemon::store_marker() {
   if (Status stored = state_->store(marker_); !stored) {
     log_line(LogLevel::error, stored.error().message + ": the agent cannot go on without it");
-    return stop(Ending::failed);
+    stop(Ending::failed);
   }
-  if (!is_new_term) return;
-  for (const auto& [name, host] : pools_) host->store_agent(marker_.incarnation, marker_.term_max);
 }
 
 // Once the whole log has been applied, it must hold the highest epoch that this agent ever

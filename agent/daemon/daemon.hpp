@@ -7,6 +7,7 @@
 //
 //   daemon_start.cpp   open everything, or say why not
 //   daemon.cpp         events in, effects out
+//   daemon_fleet.cpp   the mesh, the engine's comings and goings, the place in the fleet
 //   daemon_reload.cpp  a changed configuration
 //   daemon_stop.cpp    drain, close, or begin a new life after a lost state
 //   daemon_facts.cpp   what the control socket asks for
@@ -32,6 +33,7 @@
 #include "agent/daemon/inbox.hpp"
 #include "agent/daemon/pool_host.hpp"
 #include "agent/engine/state_dir.hpp"
+#include "agent/mesh/mesh.hpp"
 #include "agent/shims/shim_files.hpp"
 
 namespace ringfence::agent::daemon {
@@ -42,10 +44,13 @@ using Overrides = std::function<void(config::Config&)>;
 enum class Ending : std::uint8_t {
   asked,       // SIGTERM, SIGINT
   failed,      // it cannot go on; the log says why
-  state_lost,  // the engine's log lacks what was acknowledged: begin again under a new cluster id
+  state_lost,  // the engine's log lacks what was acknowledged: begin again under a new identity
+  gives_up,    // alone in its fleet, and a larger one lives: begin again, and join that
 };
 
-class Daemon final : private control::CommandSource, private port::PortEvents {
+class Daemon final : private control::CommandSource,
+                     private port::PortEvents,
+                     private mesh::MeshEvents {
  public:
   Daemon(config::Config config, Overrides overrides);
   ~Daemon() override;
@@ -61,8 +66,8 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   [[nodiscard]] Status open_state();
   [[nodiscard]] Status open_pools();
   [[nodiscard]] Status open_control();
-  [[nodiscard]] Status start_engine();
-  void make_node();
+  [[nodiscard]] Status place_in_fleet();
+  [[nodiscard]] Status make_node();
   void start_watcher();
   void start_signals();
   void start_watchdog();
@@ -81,15 +86,33 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   void set_timer(core::Instant at);
   void answer(const core::Answer& effect);
   void remember(core::Term term, core::Epoch epoch);
+  void remember_epoch(const core::View& view);
+  void store_marker();
+  [[nodiscard]] bool is_ending_at_once() const;
+  void answer_agree(const core::AgreeTold& told);
   void check_replayed_state();
   void lose_state(const std::string& why);
   void tell_ready();
   [[nodiscard]] core::RequestId expect_answer(Finished done);
 
+  // daemon_fleet.cpp
+  [[nodiscard]] Status start_mesh();
+  [[nodiscard]] Status start_engine(const std::vector<core::Voter>& bootstrap);
+  void vote(const core::StartEngine& order);
+  void vote_no_more();
+  void adopt_fleet(const core::ClusterId& cluster_id);
+  [[nodiscard]] bool has_mesh() const;
+  void on_peer_up(const mesh::PeerHello& hello,
+                  const std::vector<std::string>& dialled_as) override;
+  void on_peer_down(core::AgentId id, const std::string& why) override;
+  void on_peer_addresses(core::AgentId id, const std::vector<std::string>& dialled_as) override;
+  void on_message(core::AgentId from, mesh::Channel channel, std::string bytes) override;
+  void on_self_dialled(const std::string& address) override;
+
   // daemon_reload.cpp
   void reload(bool is_asked);
   void apply_pools(config::Config& loaded);
-  void load_configuration();
+  void load_configuration(bool is_reload);
   void configure_watcher();
 
   // daemon_stop.cpp
@@ -99,6 +122,7 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   void open_again(const std::string& pool);
   void drain(PoolHost& host, std::function<void()> then);
   void on_drained();
+  void end_if_possible();
   void set_state_aside();
   void close_everything();
 
@@ -117,6 +141,8 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   [[nodiscard]] shims::ShimListing shims() const override;
   [[nodiscard]] core::Instant now() const override;
   [[nodiscard]] std::int64_t unix_ms() const override;
+  void agree(std::function<void(const core::AgreeTold&)> done) override;
+  void bootstrap(Finished done) override;
   void add_backend(const std::string& pool, const core::WantedBackend& backend,
                    const std::string& who, Finished done) override;
   void remove_backend(const std::string& pool, const std::string& address, const std::string& who,
@@ -133,23 +159,29 @@ class Daemon final : private control::CommandSource, private port::PortEvents {
   engine::Marker marker_;
   std::unique_ptr<core::Node> node_;
   std::unique_ptr<ClockGuard> clock_guard_;
+  std::vector<std::unique_ptr<EngineLink>> old_links_;  // the inbox may still name them
   std::unique_ptr<EngineLink> link_;
   std::unique_ptr<engine::Engine> engine_;  // after link_: it stops first
+  std::unique_ptr<mesh::Mesh> mesh_;
   std::unique_ptr<backends::Watcher> watcher_;
   std::map<std::string, std::unique_ptr<PoolHost>> pools_;
   std::set<std::string> draining_;  // pools that left the view, until their port is closed
   core::PublishView published_;     // the last order, and what draining pools had to fence since
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<ConfigWatch> config_watch_;
-  uv_timer_t core_timer_{}, watchdog_timer_{}, sweep_timer_{};
+  uv_timer_t core_timer_{}, watchdog_timer_{}, sweep_timer_{}, marker_timer_{};
   uv_signal_t signals_[3] = {};
 
   std::map<std::uint64_t, Finished> answers_;  // by request id
+  std::map<std::uint64_t, std::function<void(const core::AgreeTold&)>> agree_answers_;
   std::uint64_t next_request_ = 1;
   core::Instant started_, lease_until_;
   std::optional<Ending> ending_;  // set once the end has begun
   std::size_t draining_count_ = 0;
   std::string why_state_is_lost_;
+  bool may_stop_ = false;  // another leads and votes
+  bool is_drained_ = false;
+  bool are_segments_closed_ = false;
   bool is_loaded_ = false;    // the core has the configuration
   bool is_replayed_ = false;  // everything of the log has been applied
   bool is_ready_told_ = false;

@@ -62,6 +62,25 @@ shims::ShimListing Daemon::shims() const {
   return shim_files_.list(segments);
 }
 
+void Daemon::agree(std::function<void(const core::AgreeTold&)> done) {
+  const std::uint64_t id = next_request_++;
+  agree_answers_.emplace(id, std::move(done));
+  feed(core::AgreeAsked{core::RequestId{id}});
+}
+
+void Daemon::answer_agree(const core::AgreeTold& told) {
+  const auto waiting = agree_answers_.find(told.id.value);
+  if (waiting == agree_answers_.end()) return;
+  const auto done = std::move(waiting->second);
+  agree_answers_.erase(waiting);
+  done(told);
+}
+
+void Daemon::bootstrap(Finished done) {
+  const core::RequestId id = expect_answer(std::move(done));
+  feed(core::BootstrapAsked{id});
+}
+
 void Daemon::add_backend(const std::string& pool, const core::WantedBackend& backend,
                          const std::string& who, Finished done) {
   const core::RequestId id = expect_answer(std::move(done));

@@ -51,7 +51,7 @@ void Daemon::reload(bool is_asked) {
   apply_pools(loaded);
   config_ = std::move(loaded);
   configure_watcher();
-  load_configuration();
+  load_configuration(true);
   log_line(LogLevel::info, "reload: applied " + config_.path);
 }
 
@@ -87,9 +87,10 @@ void Daemon::apply_pools(config::Config& loaded) {
   loaded.pools = std::move(applied);
 }
 
-void Daemon::load_configuration() {
+void Daemon::load_configuration(bool is_reload) {
   is_loaded_ = true;
   core::ConfigurationLoaded event;
+  event.is_reload = is_reload;
   for (const config::PoolConfig& pool : config_.pools) {
     event.pools.push_back(core::WantedPool{pool.name, pool.options, pool.timing, pool.backends});
   }

@@ -14,7 +14,6 @@
 #include "agent/daemon/log.hpp"
 #include "agent/daemon/service_manager.hpp"
 #include "agent/daemon/version.hpp"
-#include "agent/engine/raft_engine.hpp"
 
 namespace ringfence::agent::daemon {
 namespace {
@@ -59,7 +58,8 @@ Daemon::Daemon(config::Config config, Overrides overrides)
   uv_timer_init(&loop_, &core_timer_);
   uv_timer_init(&loop_, &watchdog_timer_);
   uv_timer_init(&loop_, &sweep_timer_);
-  core_timer_.data = watchdog_timer_.data = sweep_timer_.data = this;
+  uv_timer_init(&loop_, &marker_timer_);
+  core_timer_.data = watchdog_timer_.data = sweep_timer_.data = marker_timer_.data = this;
   for (uv_signal_t& handle : signals_) {
     uv_signal_init(&loop_, &handle);
     handle.data = this;
@@ -84,10 +84,15 @@ Status Daemon::start() {
   raise_descriptor_limit();
   if (Status status = open_state(); !status) return status;
   if (Status status = open_pools(); !status) return status;
-  make_node();
+  if (Status status = make_node(); !status) return status;
   start_watcher();
   if (Status status = open_control(); !status) return status;
-  if (Status status = start_engine(); !status) return status;
+  if (Status status = place_in_fleet(); !status) return status;
+  // After what the log holds: its entries come before what this host wishes for.
+  inbox_->post([this] {
+    if (!is_loaded_ && !ending_) load_configuration(false);
+  });
+  if (Status status = start_mesh(); !status) return status;
   start_signals();
   start_watchdog();
   start_sweeps();
@@ -103,6 +108,11 @@ Status Daemon::open_state() {
   if (!state) return with_hint(state.error(), "--state-dir");
   state_.emplace(std::move(state).value());
   marker_ = opened_.marker;
+  const bool is_alone = !marker_.has_fleet && config_.mesh.seeds.empty();
+  if (is_alone) {
+    marker_.has_fleet = marker_.is_voter = marker_.is_founder = true;
+    if (Status stored = state_->store(marker_); !stored) return stored;
+  }
   const std::string who =
       fmt::format("ringfenced {} (pid {}): cluster {}, id {}, agent {}", version, getpid(),
                   config_.cluster, backends::to_hex(marker_.cluster_id), agent_name_);
@@ -152,8 +162,21 @@ core::Instant Daemon::earlier_leases_end() const {
   return core::Instant{};
 }
 
-void Daemon::make_node() {
+Status Daemon::make_node() {
   core::NodeSettings settings;
+  if (has_mesh()) {
+    const Result<std::string> address = mesh::advertised_address(config_);
+    if (!address) return address.error();
+    settings.address = address.value();
+  }
+  settings.seeds = config_.mesh.seeds;
+  settings.zone = config_.mesh.zone;
+  settings.is_witness = config_.mesh.role == "witness";
+  settings.has_fleet = marker_.has_fleet;
+  settings.is_voter = marker_.is_voter;
+  settings.promised = marker_.promised;
+  settings.term = std::max(marker_.term_followed, marker_.term_max);
+  settings.forget_after = config_.mesh.forget_after;
   settings.cluster_id = marker_.cluster_id;
   settings.id = marker_.agent_id;
   settings.name = agent_name_;
@@ -169,6 +192,7 @@ void Daemon::make_node() {
     settings.published_epoch = std::max(settings.published_epoch, epoch);
   }
   node_ = std::make_unique<core::Node>(settings);
+  return Done{};
 }
 
 void Daemon::start_watcher() {
@@ -197,27 +221,13 @@ Status Daemon::open_control() {
   return Done{};
 }
 
-Status Daemon::start_engine() {
-  link_ = std::make_unique<EngineLink>(
-      *inbox_, [this](const core::Event& event) { feed(event); },
-      [this](const Error& error) {
-        log_line(LogLevel::error, error.message + ": the agent cannot go on");
-        stop(Ending::failed);
-      });
-  engine::RaftSettings settings;
-  settings.dir = opened_.engine_dir;
-  settings.id = marker_.agent_id;
-  settings.term_min = marker_.term_max;
-  settings.bootstrap = {{marker_.agent_id, agent_name_}};
-  engine::RaftFault fault = engine::RaftFault::none;
-  auto engine = engine::RaftEngine::start(settings, *link_, *link_, &fault);
-  if (engine) {
-    engine_ = std::move(engine).value();
-    return Done{};
-  }
-  if (fault != engine::RaftFault::damaged) return engine.error();
-  lose_state(engine.error().message);
-  return Done{};
+// A first start without seeds makes a fleet of this agent alone; with seeds, the core forms or
+// joins one. An engine that ran goes on.
+Status Daemon::place_in_fleet() {
+  if (!marker_.is_voter) return Done{};
+  std::vector<core::Voter> bootstrap;
+  if (marker_.is_founder) bootstrap.push_back({marker_.agent_id, agent_name_});
+  return start_engine(bootstrap);
 }
 
 void Daemon::start_signals() {

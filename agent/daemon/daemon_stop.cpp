@@ -54,7 +54,10 @@ void Daemon::stop(Ending ending) {
   ending_ = ending;
   // Off the loop, which goes on renewing the lease for what is still open.
   draining_count_ = pools_.size();
-  if (draining_count_ == 0) return close_everything();
+  if (draining_count_ == 0) {
+    is_drained_ = true;
+    return end_if_possible();
+  }
   for (const auto& [name, host] : pools_) drain(*host, [this] { on_drained(); });
 }
 
@@ -72,7 +75,19 @@ void Daemon::drain(PoolHost& host, std::function<void()> then) {
 }
 
 void Daemon::on_drained() {
-  if (--draining_count_ == 0) close_everything();
+  if (--draining_count_ != 0) return;
+  is_drained_ = true;
+  end_if_possible();
+}
+
+// Nobody routes on this host any more once the segments say that they are closed: the fleet is told
+// so, and waits for no lease. The mesh gets one turn of the loop to carry that.
+void Daemon::end_if_possible() {
+  if (!is_drained_ || !may_stop_ || are_segments_closed_ || is_closed_) return;
+  are_segments_closed_ = true;
+  for (const auto& [name, host] : pools_) host->close_segment();
+  feed(core::SegmentsClosed{});
+  inbox_->post([this] { close_everything(); });
 }
 
 // A pool that left the view: its clients finish, then its segment says that it is closed.
@@ -100,7 +115,7 @@ void Daemon::open_again(const std::string& pool) {
   if (!opened) {
     log_line(LogLevel::error, "left out: " + opened.error().message);
     config_.pools.erase(wanted);
-    return load_configuration();
+    return load_configuration(false);
   }
   PoolHost& host = *(pools_[pool] = std::move(opened).value());
   host.store_agent(marker_.incarnation, marker_.term_max);
@@ -123,7 +138,9 @@ void Daemon::close_everything() {
   for (const auto& [name, host] : pools_) host->close_segment();
   pools_.clear();
   if (engine_) engine_->stop();
-  if (ending_ == Ending::state_lost) set_state_aside();
+  const bool begins_anew = ending_ == Ending::state_lost || ending_ == Ending::gives_up;
+  if (begins_anew) set_state_aside();
+  if (mesh_) mesh_->close([] {});
   if (inbox_) inbox_->close();
   if (watcher_) watcher_->close([] {});
   if (control_) control_->close([] {});
@@ -131,6 +148,7 @@ void Daemon::close_everything() {
   close_handle(reinterpret_cast<uv_handle_t*>(&core_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&watchdog_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&sweep_timer_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&marker_timer_));
   for (uv_signal_t& handle : signals_) close_handle(reinterpret_cast<uv_handle_t*>(&handle));
 }
 

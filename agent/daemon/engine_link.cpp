@@ -4,11 +4,21 @@
 
 namespace ringfence::agent::daemon {
 
-EngineLink::EngineLink(Inbox& inbox, Sink sink, Fatal fatal)
-    : inbox_(inbox), sink_(std::move(sink)), fatal_(std::move(fatal)) {}
+EngineLink::EngineLink(Inbox& inbox, Sink sink, Carry carry, Fatal fatal)
+    : inbox_(inbox), sink_(std::move(sink)), carry_(std::move(carry)), fatal_(std::move(fatal)) {}
 
 void EngineLink::hand_over(core::Event event) {
-  inbox_.post([this, event = std::move(event)] { sink_(event); });
+  inbox_.post([this, event = std::move(event)] {
+    if (!is_silent_) sink_(event);
+  });
+}
+
+void EngineLink::on_send(core::AgentId to, std::string bytes) {
+  inbox_.post([this, to, bytes = std::move(bytes)] { carry_(to, bytes); });
+}
+
+void EngineLink::on_voters(std::vector<core::AgentId> voters) {
+  hand_over(core::VotersChanged{std::move(voters)});
 }
 
 void EngineLink::on_restored(core::LogIndex index, std::string snapshot) {

@@ -22,10 +22,7 @@
 
 namespace ringfence::agent::engine {
 
-struct Voter {
-  core::AgentId id;
-  std::string address;  // at most 255 bytes; kept in the log for people
-};
+using core::Voter;  // its address, at most 255 bytes, is kept in the log for people
 
 // What the engine tells. Entries come in log order, each exactly once in a life of the process, and
 // after `restored` (at most one before the first entry).

@@ -1,13 +1,15 @@
 // The marker's bytes: what state_dir keeps beside the engine's log. Pure.
 //
-//   offset  0  8  "RNGMARK2"
+//   offset  0  8  "RNGMARK3"
 //           8 16  cluster id
 //          24  8  agent id           little-endian, as all numbers
 //          32  8  incarnation
-//          40  8  highest term seen
-//          48  8  highest epoch seen
-//          56  8  1 when the state was ever lost, else 0
-//          64  8  XXH3-64 of the 64 bytes before it
+//          40  8  highest term that the own engine told
+//          48  8  highest term of a leader that was followed
+//          56  8  highest epoch published
+//          64 16  cluster id that was promised; zeros: none
+//          80  8  bits: 1 the state was lost once, 2 has a fleet, 4 votes, 8 founder
+//          88  8  XXH3-64 of the 88 bytes before it
 #pragma once
 
 #include <optional>
@@ -18,7 +20,7 @@
 
 namespace ringfence::agent::engine {
 
-inline constexpr std::size_t marker_bytes = 72;
+inline constexpr std::size_t marker_bytes = 96;
 
 [[nodiscard]] std::string encode_marker(const Marker& marker);
 // Empty when a byte was changed, or bytes are missing or left over.

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "agent/engine/marker.hpp"
@@ -118,6 +119,13 @@ Result<StateDir> StateDir::open(const std::string& path, OpenedState& opened) {
 
 Status StateDir::store(const Marker& marker) {
   return replace_file(path_, "marker", encode_marker(marker));
+}
+
+Status StateDir::delete_log(const std::string& engine_dir) {
+  std::error_code failure;
+  std::filesystem::remove_all(engine_dir, failure);
+  if (failure) return os_error("delete " + engine_dir, failure.value());
+  return make_dir(engine_dir);
 }
 
 Status StateDir::set_aside(const std::string& why, OpenedState& opened) {

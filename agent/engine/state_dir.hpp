@@ -4,7 +4,7 @@
 // renamed. One thread; every call may block on the disk.
 //
 //   <state_dir>/lock             held while an agent lives
-//   <state_dir>/marker           72 bytes, see marker.hpp
+//   <state_dir>/marker           96 bytes, see marker.hpp
 //   <state_dir>/engine/          libraft's log
 //   <state_dir>/damaged-<time>/  what was set aside, for people; never read again
 #pragma once
@@ -20,9 +20,14 @@ struct Marker {
   core::ClusterId cluster_id{};
   core::AgentId agent_id;
   core::Incarnation incarnation;  // of this start
-  core::Term term_max;
+  core::Term term_max;       // that this agent's own engine told: a log behind it lost something
+  core::Term term_followed;  // of a leader, whoever voted for it: an older leader is rejected
   core::Epoch epoch_max;
+  core::ClusterId promised{};   // to form this fleet and no other; zeros: none
   bool was_state_lost = false;  // in this life or an earlier one; never cleared
+  bool has_fleet = false;       // `cluster_id` is the id of a fleet that this agent belongs to
+  bool is_voter = false;        // it runs an engine
+  bool is_founder = false;      // an empty log begins with this agent as its only voter
 };
 
 enum class StateFound : std::uint8_t {
@@ -49,6 +54,9 @@ class StateDir {
   ~StateDir();
 
   [[nodiscard]] Status store(const Marker& marker);  // durable when it returns
+
+  // After the agent stopped to vote: the log is deleted. The engine must be stopped.
+  [[nodiscard]] Status delete_log(const std::string& engine_dir);
 
   // For a log that turned out to be damaged, or that ends before the marker's epoch or term after
   // its replay: moves it aside with the marker and begins anew, as `lost` with a larger

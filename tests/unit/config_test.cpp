@@ -55,6 +55,7 @@ listen = "127.0.0.1:7411"
 advertise = "Here.Example:7411"
 seeds = ["10.0.0.6:7411", "[::0001]:7411"]
 zone = "east"
+forget_after = "90s"
 cert_file = "/c"
 private_key_file = "/p"
 ca_file = "/ca"
@@ -95,7 +96,8 @@ max_connections = 15
   EXPECT_EQ(show_config(config),
             "cluster=blue instance=two state_dir=/a segment_dir=/b segment_group=web io_threads=3 "
             "mesh=127.0.0.1:7411 advertise=here.example:7411 seeds=10.0.0.6:7411,[::1]:7411, key= "
-            "cert=/c private=/p ca=/ca insecure=true role=auto zone=east control=/run/x.sock "
+            "cert=/c private=/p ca=/ca insecure=true role=auto zone=east forget_after=90s "
+            "control=/run/x.sock "
             "lease=4s/20ms log=debug\n"
             "pool p listen=[::1]:11210,/run/p.sock, "
             "backends=10.0.0.5:11211*1,cache.example:11211*2,/run/m.sock*3, tags=false "

@@ -23,11 +23,16 @@ Proposal proposal_with_every_op() {
   options.on_lease_loss = OnLeaseLoss::serve;
   ClusterId cluster{};
   cluster[3] = 9;
-  proposal.ops = {SetCluster{cluster},       JoinAgent{{AgentId{5}, "host", Incarnation{2}}},
-                  SetPool{"p", options},     RemovePool{"q"},
-                  LoseBackend{"p", "a:1"},   AdmitBackend{"p", "a:2", 3},
-                  RemoveBackend{"p", "a:3"}, SetWeight{"p", "a:4", 1000},
-                  Reassign{"p", "a:5"},      FlushPool{"p"}};
+  proposal.ops = {SetCluster{cluster},
+                  JoinAgent{{AgentId{5}, "host", Incarnation{2}, "h:1", "z", true, Epoch{3}}},
+                  SetPool{"p", options},
+                  RemovePool{"q"},
+                  LoseBackend{"p", "a:1"},
+                  AdmitBackend{"p", "a:2", 3},
+                  RemoveBackend{"p", "a:3"},
+                  SetWeight{"p", "a:4", 1000},
+                  Reassign{"p", "a:5"},
+                  FlushPool{"p"}};
   return proposal;
 }
 

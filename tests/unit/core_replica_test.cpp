@@ -211,7 +211,8 @@ TEST(CoreReplica, HistoryKeepsTheNewest) {
 Log random_log(std::uint32_t seed) {
   std::mt19937 random(seed);
   Log log;
-  log.change({SetCluster{{1, 2}}, JoinAgent{{AgentId{1}, "h", Incarnation{1}}}, SetPool{"p", {}}});
+  log.change({SetCluster{{1, 2}}, JoinAgent{{AgentId{1}, "h", Incarnation{1}, "", "", false, {}}},
+              SetPool{"p", {}}});
   for (int i = 0; i < 25; ++i) {
     const std::string address(1, static_cast<char>('a' + random() % 6));
     const std::vector<Op> choices{LoseBackend{"p", address},   AdmitBackend{"p", address, 1},

@@ -1,0 +1,179 @@
+// Node: peers, and the messages that they send.
+#include <algorithm>
+#include <set>
+
+#include "agent/core/node_parts.hpp"
+
+namespace ringfence::agent::core {
+
+Introduction Node::Impl::introduction() const {
+  Introduction made;
+  const ViewPtr view = desk.replica.view();
+  made.cluster_id = forming.cluster_id();
+  made.has_fleet = forming.has_fleet();
+  made.agent_count = static_cast<std::uint32_t>(view->agents.size());
+  made.has_seeds = !desk.settings.seeds.empty();
+  made.is_witness = desk.settings.is_witness;
+  made.is_voter = voting.is_voter();
+  made.zone = desk.settings.zone;
+  made.leader = member.leader();
+  const Peer* peer = peers.find(made.leader);
+  if (peer != nullptr) made.leader_address = peer->address;
+  if (made.leader == desk.settings.id) made.leader_address = desk.settings.address;
+  return made;
+}
+
+Lead Node::Impl::lead() const {
+  return {forming.cluster_id(), desk.term, desk.applied};
+}
+
+void Node::Impl::on(const PeerUp& event) {
+  peers.on_up(event);
+  forming.on_peers_changed();
+  reports.forget(event.id);
+  desk.send(event.id, introduction());
+  if (!leader.is_acting()) return;
+  desk.send(event.id, lead());
+  desk.send(event.id, FleetWanted{wanted.of_fleet()});
+}
+
+void Node::Impl::on(const PeerAddresses& event) {
+  peers.on_addresses(event);
+  forming.on_peers_changed();
+}
+
+void Node::Impl::on(const PeerDown& event) {
+  peers.on_down(event.id);
+  forming.on_peers_changed();
+  reports.forget(event.id);
+  if (member.leader() == event.id) member.on_leader(AgentId{});
+  std::erase_if(asked_by, [&event](const auto& asked) { return asked.second.first == event.id; });
+  answer_lost_commands();
+}
+
+void Node::Impl::on(const SelfDialled& event) {
+  forming.on_self_dialled(event.address);
+}
+
+// To all, when it changed; who connects is told at once.
+void Node::Impl::introduce_if_changed() {
+  const Introduction now = introduction();
+  const std::string bytes = encode(now);
+  if (bytes == encode(introduced)) return;
+  introduced = now;
+  peers.send_all(now);
+}
+
+// Where agents may be: the seeds, who is in the view, and the leaders that others follow.
+void Node::Impl::dial_if_changed() {
+  if (desk.settings.address.empty()) return;
+  std::set<std::string> addresses(desk.settings.seeds.begin(), desk.settings.seeds.end());
+  for (const Agent& agent : desk.replica.view()->agents) addresses.insert(agent.address);
+  for (const auto& [id, peer] : peers.all()) {
+    if (peer.introduction.has_value()) addresses.insert(peer.introduction->leader_address);
+  }
+  addresses.erase(desk.settings.address);
+  addresses.erase("");
+  std::vector<std::string> wanted_addresses(addresses.begin(), addresses.end());
+  if (wanted_addresses == dialled) return;
+  dialled = wanted_addresses;
+  desk.emit(DialPeers{std::move(wanted_addresses)});
+}
+
+void Node::Impl::deliver(AgentId from, const std::string& bytes) {
+  std::optional<Message> message = decode_message(bytes);
+  if (!message.has_value()) {
+    desk.log(LogLevel::warning, "a message that does not decode was dropped");
+    return;
+  }
+  std::visit([this, from](auto& some) { take(from, some); }, *message);
+}
+
+void Node::Impl::deliver_to_myself() {
+  while (!desk.to_myself.empty()) {
+    const std::string bytes = std::move(desk.to_myself.front());
+    desk.to_myself.pop_front();
+    deliver(desk.settings.id, bytes);
+  }
+}
+
+void Node::Impl::take(AgentId from, LeaseReply& message) {
+  if (from != member.leader() || message.term < desk.term) return;
+  if (from != desk.settings.id) feed_reader.on_leader_applied(from, message.applied);
+  member.on_lease_reply(message);
+}
+
+void Node::Impl::take(AgentId from, BackendTold& message) {
+  if (leader.is_acting()) reports.on_told(from, std::move(message));
+}
+
+void Node::Impl::take(AgentId from, WantedTold& message) {
+  if (!leader.is_acting()) return;
+  wanted.on_told(from, std::move(message));
+  is_wanted_stale = true;
+}
+
+void Node::Impl::take(AgentId from, FleetWanted& message) {
+  if (from != member.leader() || leader.is_acting()) return;
+  wanted.on_fleet_wanted(std::move(message.pools));
+  is_wanted_stale = true;
+}
+
+// Of the leader that this agent follows, or of one that was deposed: committed is committed.
+void Node::Impl::take(AgentId from, Feed& message) {
+  const Peer* peer = peers.find(from);
+  if (peer == nullptr || !forming.is_own(*peer)) return;
+  const std::optional<EntryApplied> entry = feed_reader.take(from, std::move(message));
+  if (entry.has_value()) on(*entry);
+}
+
+void Node::Impl::take(AgentId from, FeedAsked& message) {
+  if (leader.is_acting()) feed.send_since(from, message.applied);
+}
+
+void Node::Impl::take(AgentId from, SnapshotPart& message) {
+  const Peer* peer = peers.find(from);
+  if (peer == nullptr || !forming.is_own(*peer)) return;
+  const std::optional<SnapshotRestored> snapshot = feed_reader.take(std::move(message));
+  if (snapshot.has_value()) on(*snapshot);
+}
+
+void Node::Impl::take(AgentId from, Introduction& message) {
+  if (!peers.on_introduction(from, std::move(message))) return;
+  forming.on_peers_changed();
+  const Peer& peer = *peers.find(from);
+  const bool is_lost = leader.is_acting() && peer.introduction->leader != desk.settings.id;
+  if (is_lost) desk.send(from, lead());
+}
+
+// An agent rejects a term lower than the highest it has seen, and keeps that on disk before it
+// acknowledges anything in it.
+void Node::Impl::take(AgentId from, Lead& message) {
+  if (message.term < desk.term || from == desk.settings.id) return;
+  const bool was_without = !forming.has_fleet();
+  if (!forming.adopt(message.cluster_id)) return;
+  if (message.term > desk.term) {
+    desk.term = message.term;
+    desk.emit(RememberTerm{message.term});
+  }
+  is_wanted_stale = is_wanted_stale || was_without;
+  if (was_without) introduce_if_changed();           // the leader feeds its own
+  if (leader.is_leader()) follow_leadership(false);  // deposed; the engine is about to tell
+  member.on_leader(from);
+  feed_reader.on_leader_applied(from, message.applied);
+  if (wanted.has_own()) desk.send(from, wanted.take_own());
+  for (const auto& [key, told] : seen) desk.send(from, told);
+  if (stopping_since.has_value()) desk.send(from, Leaving{desk.settings.incarnation});
+  member.ask_for_lease();
+}
+
+void Node::Impl::take(AgentId from, VoteAsked& message) {
+  if (from != member.leader()) return;
+  voting.on_vote_asked(message);
+}
+
+void Node::Impl::take(AgentId /*from*/, Formed& message) {
+  forming.on_formed(message);
+}
+
+}  // namespace ringfence::agent::core
