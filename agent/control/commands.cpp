@@ -10,7 +10,7 @@ namespace ringfence::agent::control {
 namespace {
 
 constexpr const char* known_commands =
-    "status, view, agree, where, history, shims, bootstrap, backend_add, backend_remove";
+    "status, view, agree, peers, where, history, shims, bootstrap, backend_add, backend_remove";
 
 // Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
 std::string dump(const Json& json) {
@@ -113,6 +113,8 @@ void handle_command(CommandSource& source, const Peer& peer, const std::string& 
     return source.agree([reply](const core::AgreeTold& told) { reply(dump(agree_json(told))); });
   }
   if (command == "bootstrap") return bootstrap(source, peer, reply);
+  if (command == "peers")
+    return reply(dump(peers_json(source.report(), source.connections(), source.now())));
   if (command == "history") return reply(dump(history_json(source)));
   if (command == "shims") return reply(dump(shims_json(source)));
   if (command == "where") return reply(where(source, request));

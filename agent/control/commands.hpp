@@ -12,6 +12,7 @@
 #include "agent/backends/watcher.hpp"
 #include "agent/control/control.hpp"
 #include "agent/core/node.hpp"
+#include "agent/mesh/mesh.hpp"
 #include "agent/port/port.hpp"
 #include "agent/shims/shim_files.hpp"
 #include "shm_layout/layout.hpp"
@@ -52,6 +53,8 @@ class CommandSource {
   [[nodiscard]] virtual shims::ShimListing shims() const = 0;
   [[nodiscard]] virtual core::Instant now() const = 0;
   [[nodiscard]] virtual std::int64_t unix_ms() const = 0;
+  // The mesh's connections, and the dialled addresses where nobody answers; none without a mesh.
+  [[nodiscard]] virtual std::vector<mesh::PeerReport> connections() const = 0;
   // What each agent of the fleet publishes, once all that are connected answered or a second went.
   virtual void agree(std::function<void(const core::AgreeTold&)> done) = 0;
   // Form a fleet of this agent, without waiting for the other seeds.

@@ -162,6 +162,14 @@ Json view_pool_json(const core::Pool& pool) {
           {"backends", std::move(list)}};
 }
 
+// Empty: none is known.
+std::string name_of(const core::NodeReport& report, core::AgentId id) {
+  for (const core::PeerReport& peer : report.peers) {
+    if (id.value != 0 && peer.id == id) return peer.name;
+  }
+  return {};
+}
+
 const char* state_text(shm_layout::SlotWord word) {
   if (word.is_fenced()) return "fenced";
   return word.is_routable() ? "served" : "unowned";
@@ -191,6 +199,10 @@ Json status_json(const CommandSource& source) {
       {"epoch", epoch_of(report)},
       {"digest", digest_text(report.digest)},
       {"is_leader", report.is_leader},
+      {"leader", name_of(report, report.leader)},
+      {"agents", agents_json(report, source.now())},
+      {"forming", report.forming},
+      {"differences", report.differences},
       {"term", report.term.value},
       {"lease_left_ms", std::max<std::int64_t>(0, ms_between(source.now(), report.lease_until))},
       {"is_changing", report.is_changing},
@@ -221,8 +233,6 @@ Json view_json(const CommandSource& source) {
           {"pools", std::move(pools)}};
 }
 
-// One agent is its own fleet and agrees with itself; the segment it publishes is what its host
-// routes by.
 // The fleet's epoch is the newest that any agent publishes. Who is gone, or routes nothing, agrees
 // with everyone; who is here and silent does not.
 Json agree_json(const core::AgreeTold& told) {
@@ -245,6 +255,7 @@ Json agree_json(const core::AgreeTold& told) {
                       {"age_ms", agent.age.ns / shm_layout::ns_per_ms},
                       {"is_connected", agent.is_connected},
                       {"is_live", agent.is_live},
+                      {"is_witness", agent.is_witness},
                       {"has_lease", agent.has_lease},
                       {"agrees", is_same}});
   }

@@ -141,6 +141,7 @@ class Daemon final : private control::CommandSource,
   [[nodiscard]] shims::ShimListing shims() const override;
   [[nodiscard]] core::Instant now() const override;
   [[nodiscard]] std::int64_t unix_ms() const override;
+  [[nodiscard]] std::vector<mesh::PeerReport> connections() const override;
   void agree(std::function<void(const core::AgreeTold&)> done) override;
   void bootstrap(Finished done) override;
   void add_backend(const std::string& pool, const core::WantedBackend& backend,

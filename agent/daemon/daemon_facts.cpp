@@ -62,6 +62,10 @@ shims::ShimListing Daemon::shims() const {
   return shim_files_.list(segments);
 }
 
+std::vector<mesh::PeerReport> Daemon::connections() const {
+  return mesh_ ? mesh_->peers() : std::vector<mesh::PeerReport>{};
+}
+
 void Daemon::agree(std::function<void(const core::AgreeTold&)> done) {
   const std::uint64_t id = next_request_++;
   agree_answers_.emplace(id, std::move(done));

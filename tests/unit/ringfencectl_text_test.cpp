@@ -93,14 +93,88 @@ TEST(ShowShims, NobodyCountsOrNothingIsSaidThenItSaysSo) {
   EXPECT_NE(show_shims(Json::object(), {}).find("no process"), std::string::npos);
 }
 
-TEST(ShowAgree, AgentsThatDifferThenItSaysSoAndNamesThem) {
-  const Json reply = Json::parse(R"({"agrees":false,"epoch":2,"digest":"x",
-    "agents":[{"name":"h1","epoch":2,"digest":"x"},{"name":"h2","epoch":1,"digest":"y"}]})");
+TEST(ShowStatus, FollowerOfAFleetThenWhoLeadsWhoIsHereAndWhatDiffers) {
+  const Json status = Json::parse(R"({"term":3,"leader":"h2","is_leader":false,
+    "differences":["pool p: this host's file differs"],"agents":[
+      {"name":"h1","in_view":true,"is_connected":true,"is_self":true},
+      {"name":"h2","in_view":true,"is_connected":true,"is_leader":true,"is_voter":true},
+      {"name":"h3","in_view":true,"is_connected":false,"age_ms":2500}]})");
+
+  const std::string text = show_status(status, {}, {});
+
+  for (const char* part : {"led by h2 in term 3", "3 agents in the view, 2 connected",
+                           "differs: pool p", "leader, voter", "gone", "2.5 s"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(ShowStatus, NoFleetYetThenItSaysWhy) {
+  const Json status = Json::parse(R"({"forming":"1 of 3 seeds are here"})");
+
+  EXPECT_NE(show_status(status, {}, {}).find("no fleet yet: 1 of 3 seeds are here"),
+            std::string::npos);
+}
+
+TEST(ShowLine, FleetOfSeveralThenWhoLeadsAndWhoIsGone) {
+  const Json status = Json::parse(R"({"term":3,"leader":"h1","agents":[
+    {"name":"h1","is_connected":true},{"name":"h2","is_connected":false}]})");
+
+  const std::string text = show_line(status, {});
+
+  EXPECT_NE(text.find("led by h1 in term 3   h1 here   h2 gone"), std::string::npos) << text;
+}
+
+TEST(ShowHistory, ChangeOfAnotherLeaderThenPhasesThatAreUnknownAreDashes) {
+  const Json reply = Json::parse(R"({"changes":[{"epoch":4,"age_ms":2500,"what":"agent h2 joined",
+    "why":"it found the fleet","who":"h1","moved_slots":0,"propose_us":1234,"fence_us":567,
+    "activate_us":0}]})");
+
+  const std::string text = show_history(reply, {});
+
+  for (const char* part : {"propose us", "1234", "567", "agent h2 joined", "it found the fleet"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+  EXPECT_NE(text.find(" -  agent h2"), std::string::npos) << text;
+}
+
+TEST(ShowPeers, AgentsAndAddressesThatFailThenBothAreShown) {
+  const Json reply = Json::parse(R"({"agents":[
+    {"name":"h1","is_self":true,"in_view":true},
+    {"name":"h2","address":"h2:7411","zone":"east","role":"witness","in_view":false,
+     "is_connected":true,"age_ms":2500,"round_trip_us":321,"sent_bytes":12345,
+     "received_bytes":7}],
+    "failing":[{"address":"h3:7411","last_error":"connection refused"}]})");
+
+  const std::string text = show_peers(reply, {});
+
+  for (const char* part :
+       {"this agent", "h2:7411", "east", "witness, not in the view", "connected", "2.5 s", "321",
+        "12.3 k", "nobody answers at", "h3:7411", "connection refused"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(ShowPeers, EmptyAnswerThenItDoesNotFail) {
+  EXPECT_NE(show_peers(Json::object(), {}).find("agent"), std::string::npos);
+}
+
+TEST(ShowAgree, AgentsThatDifferThenItNamesThemAndNobodyElse) {
+  const Json reply = Json::parse(R"({"agrees":false,"epoch":2,"digest":"x","agents":[
+    {"name":"h1","epoch":2,"digest":"x","is_connected":true,"is_live":true,"agrees":true},
+    {"name":"h2","epoch":1,"digest":"y","is_connected":true,"is_live":true,"agrees":false},
+    {"name":"h3","is_connected":true,"is_live":false,"agrees":false},
+    {"name":"h4","is_connected":false}]})");
 
   const std::string text = show_agree(reply, {});
 
-  EXPECT_NE(text.find("agents differ"), std::string::npos);
-  EXPECT_NE(text.find("h2"), std::string::npos);
+  for (const char* part : {"agents differ (h2, h3)", "does not answer", "gone", "differs"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(ShowAgree, NoAgentThenThereIsNoFleetYet) {
+  EXPECT_NE(show_agree(Json::parse(R"({"agrees":false,"agents":[]})"), {}).find("no fleet yet"),
+            std::string::npos);
 }
 
 }  // namespace

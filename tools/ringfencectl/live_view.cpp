@@ -49,9 +49,13 @@ Rates rates_between(const Sample& before, const Sample& after) {
   return rates;
 }
 
-// What a line is written for when it changes: the epoch and each backend's state.
+// What a line is written for when it changes: the epoch, who leads and who is here, and each
+// backend's state.
 std::string key_points(const Json& status) {
-  std::string points = text_of(status, "epoch");
+  std::string points = text_of(status, "epoch") + "|" + text_of(status, "leader");
+  for (const Json& agent : part_of(status, "agents")) {
+    points += "|" + text_of(agent, "name") + (flag_of(agent, "is_connected") ? " here" : " gone");
+  }
   for (const Json& pool : part_of(status, "pools")) {
     for (const Json& backend : part_of(pool, "backends")) {
       points += "|" + text_of(backend, "address") + " " + text_of(backend, "state");

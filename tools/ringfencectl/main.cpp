@@ -1,4 +1,4 @@
-// ringfencectl: asks an agent about the view and tells it to change backends.
+// ringfencectl: asks an agent about the view and the fleet, and tells it to change them.
 // Exit codes: 0 done; 1 the agent said no, or agents differ; 2 the agent cannot be reached; 64
 // usage.
 #include <fmt/format.h>
@@ -21,6 +21,32 @@ constexpr int exit_done = 0;
 constexpr int exit_no = 1;
 constexpr int exit_unreachable = 2;
 constexpr int exit_usage = 64;  // EX_USAGE of sysexits.h
+
+constexpr const char* agree_help =
+    "Asks each agent of the view which epoch it publishes, the digest of that view, and since "
+    "when.\n"
+    "One digest on all is the proof that every host routes alike. An agent that is gone shows as\n"
+    "gone and fails nothing: its lease is over, so its host misses.\n"
+    "Exit: 0 all that are connected agree; 1 one differs or does not answer within a second, or\n"
+    "there is no fleet yet.";
+constexpr const char* peers_help =
+    "Every agent of the view, and who else is connected: its place in the fleet, since when it is\n"
+    "connected or gone, the last round trip and the bytes of this connection. Below that, the\n"
+    "addresses (mesh.seeds and the agents' own) where nobody answers, with the last error. A key\n"
+    "that differs, a firewall and a wrong address show here.";
+constexpr const char* history_help =
+    "Each change of the view has an epoch. propose: until the change was committed; fence: until\n"
+    "each agent had fenced the slots that move, or its lease had ended; activate: until the new\n"
+    "view was committed. The leader of a change measures; \"-\" is what this agent cannot know.";
+constexpr const char* where_help =
+    "The slot comes from the key alone and never changes. The slot's generation grows with each\n"
+    "change of its owner and is part of the key on the wire, so an old value is never found again.";
+constexpr const char* bootstrap_help =
+    "At a first start the fleet forms by itself once a majority of this agent and its seeds see\n"
+    "each other. Where that cannot be (most of them do not exist yet), run this on ONE host: it\n"
+    "forms the fleet alone, and the others join it. Run on two hosts that cannot see each other "
+    "it\n"
+    "makes two fleets, so it refuses an agent that belongs to one already.";
 
 struct Options {
   std::string control = "/run/ringfence/control.sock";
@@ -59,10 +85,16 @@ void add_commands(CLI::App& app, Options& options) {
   status->add_flag("--watch", options.is_watched, "show it live until Ctrl-C");
   status->add_option("--note", options.note, "with --watch on a terminal: text below the view");
   add(app, "view", "view", "everything the fleet agrees on, as this agent holds it");
-  add(app, "history", "history", "the last changes of the view");
+  add(app, "history", "history", "the last changes of the view: what, why, who, how long")
+      ->footer(history_help);
   add(app, "shims", "shims", "what the processes on this host count about their own requests");
-  add(app, "agree", "agree", "whether all live agents hold the same epoch and digest");
+  add(app, "agree", "agree", "whether all live agents hold the same epoch and digest")
+      ->footer(agree_help);
+  add(app, "peers", "peers", "the fleet's agents, and the connections to them")->footer(peers_help);
+  add(app, "bootstrap", "bootstrap", "form a fleet of this agent without waiting for its seeds")
+      ->footer(bootstrap_help);
   CLI::App* where = add(app, "where", "where", "where a key goes, and how it is sent");
+  where->footer(where_help);
   where->add_option("KEY", options.key, "the key as the application writes it")->required();
   where->add_option("--pool", options.pool, "the pool, where there are several");
   CLI::App* backend = app.add_subcommand("backend", "change the backends")->fallthrough();
@@ -116,6 +148,9 @@ std::string text_for_people(const Options& options, const Json& reply) {
   }
   if (options.command == "agree") {
     return show_agree(reply, style);
+  }
+  if (options.command == "peers") {
+    return show_peers(reply, style);
   }
   const std::string text = text_of(reply, "text");
   return (text.empty() ? "done" : text) + "\n";
@@ -173,7 +208,7 @@ int watch(const Options& options) {
 int run(int argc, char** argv) {
   Options options;
   CLI::App app{
-      "Asks a ringfence agent about the view, and tells it to change backends.\n"
+      "Asks a ringfence agent about the view and the fleet, and tells it to change them.\n"
       "Exit: 0 done, 1 refused or agents differ, 2 agent not reached, 64 usage."};
   app.set_version_flag("--version", RINGFENCE_VERSION);
   app.add_option("--control", options.control, "the agent's control socket")->capture_default_str();

@@ -23,6 +23,10 @@ using Rates = std::map<std::string, double>;
 [[nodiscard]] std::string show_where(const nlohmann::json& reply, const std::string& key);
 [[nodiscard]] std::string show_history(const nlohmann::json& reply, Style style);
 [[nodiscard]] std::string show_shims(const nlohmann::json& reply, Style style);
+[[nodiscard]] std::string show_peers(const nlohmann::json& reply, Style style);
+// The table of agents that `status` and `peers` have in common; with connections' figures where
+// there are any.
+[[nodiscard]] std::string show_agents(const nlohmann::json& agents, Style style);
 [[nodiscard]] std::string show_agree(const nlohmann::json& reply, Style style);
 
 // One line that says where things stand, for a live view that is not on a terminal.

@@ -43,6 +43,41 @@ std::string change_text(const Json& change) {
   return text;
 }
 
+// "leader in term 3", "led by h2 in term 3".
+std::string lead_text(const Json& status) {
+  const std::string leader = text_of(status, "leader");
+  const std::string term = fmt::format("in term {}", number_of(status, "term"));
+  if (flag_of(status, "is_leader")) {
+    return "leader " + term;
+  }
+  return leader.empty() ? "no leader known" : "led by " + leader + " " + term;
+}
+
+std::string fleet_text(const Json& status, Style style) {
+  const Json& agents = part_of(status, "agents");
+  std::size_t in_view = 0;
+  std::size_t connected = 0;
+  for (const Json& agent : agents) {
+    const bool is_counted = flag_of(agent, "in_view");
+    in_view += is_counted ? 1 : 0;
+    connected += is_counted && flag_of(agent, "is_connected") ? 1 : 0;
+  }
+  std::string text;
+  if (const std::string why = text_of(status, "forming"); !why.empty()) {
+    text += coloured("no fleet yet: " + why, Colour::bad, style.has_colour) + "\n";
+  } else if (in_view > 1) {
+    text += coloured(fmt::format("{} agents in the view, {} connected", in_view, connected),
+                     in_view == connected ? Colour::good : Colour::doubtful, style.has_colour) +
+            "\n";
+  }
+  for (const Json& difference : part_of(status, "differences")) {
+    text += coloured("differs: " + (difference.is_string() ? difference.get<std::string>() : "?"),
+                     Colour::doubtful, style.has_colour) +
+            "\n";
+  }
+  return text;
+}
+
 std::string head_text(const Json& status, Style style) {
   const Json& agent = part_of(status, "agent");
   const std::string instance = text_of(status, "instance");
@@ -51,14 +86,13 @@ std::string head_text(const Json& status, Style style) {
       instance.empty() ? "" : "-" + instance, text_of(agent, "name"), text_of(agent, "pid"),
       text_of(agent, "version"), age_text(number_of(agent, "uptime_ms", -1)));
   const std::int64_t lease_left_ms = number_of(status, "lease_left_ms");
-  text +=
-      fmt::format("epoch {}   digest {}   {} in term {}   {}{}\n", number_of(status, "epoch"),
-                  text_of(status, "digest"), flag_of(status, "is_leader") ? "leader" : "follower",
-                  number_of(status, "term"),
-                  coloured(lease_text(lease_left_ms),
-                           lease_left_ms > 0 ? Colour::good : Colour::bad, style.has_colour),
-                  flag_of(status, "is_changing") ? "   a change is under way" : "");
-  return text + "last change: " + change_text(part_of(status, "last_change")) + "\n";
+  text += fmt::format("epoch {}   digest {}   {}   {}{}\n", number_of(status, "epoch"),
+                      text_of(status, "digest"), lead_text(status),
+                      coloured(lease_text(lease_left_ms),
+                               lease_left_ms > 0 ? Colour::good : Colour::bad, style.has_colour),
+                      flag_of(status, "is_changing") ? "   a change is under way" : "");
+  return text + fleet_text(status, style) +
+         "last change: " + change_text(part_of(status, "last_change")) + "\n";
 }
 
 Cell right(std::string text) {
@@ -107,6 +141,9 @@ std::string rate_key(const std::string& pool, const std::string& address) {
 
 std::string show_status(const Json& status, const Rates& rates, Style style) {
   std::string text = head_text(status, style);
+  if (part_of(status, "agents").size() > 1) {
+    text += "\n" + show_agents(part_of(status, "agents"), style);
+  }
   for (const Json& pool : part_of(status, "pools")) {
     text += "\n" + pool_text(pool, rates, style);
   }
@@ -115,6 +152,14 @@ std::string show_status(const Json& status, const Rates& rates, Style style) {
 
 std::string show_line(const Json& status, const Rates& rates) {
   std::string text = fmt::format("epoch {}", number_of(status, "epoch"));
+  const Json& agents = part_of(status, "agents");
+  if (agents.size() > 1) {
+    text += fmt::format("   {}", lead_text(status));
+    for (const Json& agent : agents) {
+      text += fmt::format("   {} {}", text_of(agent, "name"),
+                          flag_of(agent, "is_connected") ? "here" : "gone");
+    }
+  }
   for (const Json& pool : part_of(status, "pools")) {
     for (const Json& backend : part_of(pool, "backends")) {
       const double share =

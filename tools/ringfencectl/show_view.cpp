@@ -1,4 +1,4 @@
-// `view`, `where`, `history` and `agree` for people.
+// `view`, `where` and `history` for people.
 #include <fmt/format.h>
 
 #include "tools/ringfencectl/fields.hpp"
@@ -60,38 +60,24 @@ std::string show_where(const Json& reply, const std::string& key) {
 }
 
 std::string show_history(const Json& reply, Style style) {
-  const Json& named = part_of(reply, "changes");
-  const Json& changes = named.is_array() ? named : part_of(reply, "history");
-  Table table({"epoch", "age", "moved slots", "fence us", "total us", "who", "what", "why"});
-  for (const Json& change : changes) {
-    const std::int64_t total_us = number_of(change, "propose_us") + number_of(change, "fence_us") +
-                                  number_of(change, "activate_us");
+  Table table({"epoch", "age", "moved slots", "propose us", "fence us", "activate us", "what",
+               "why", "who"});
+  for (const Json& change : part_of(reply, "changes")) {
+    const auto phase = [&change](const char* name) {
+      const std::int64_t us = number_of(change, name);
+      return right(us == 0 ? "-" : std::to_string(us));
+    };
     table.add({right(text_of(change, "epoch")),
                right(age_text(number_of(change, "age_ms", -1))),
                right(text_of(change, "moved_slots")),
-               right(total_us == 0 ? "-" : text_of(change, "fence_us")),
-               right(total_us == 0 ? "-" : std::to_string(total_us)),
-               {text_of(change, "who")},
+               phase("propose_us"),
+               phase("fence_us"),
+               phase("activate_us"),
                {text_of(change, "what")},
-               {text_of(change, "why"), Colour::faint}});
+               {text_of(change, "why"), Colour::faint},
+               {text_of(change, "who")}});
   }
   return table.text(0, style.has_colour);
-}
-
-std::string show_agree(const Json& reply, Style style) {
-  const bool do_agree = flag_of(reply, "agrees") || flag_of(reply, "agree");
-  std::string text =
-      coloured(do_agree ? "all live agents agree" : "agents differ",
-               do_agree ? Colour::good : Colour::bad, style.has_colour) +
-      fmt::format(": epoch {}, digest {}\n", text_of(reply, "epoch"), text_of(reply, "digest"));
-  Table table({"agent", "epoch", "digest", "age"});
-  for (const Json& agent : part_of(reply, "agents")) {
-    table.add({{text_of(agent, "name")},
-               right(text_of(agent, "epoch")),
-               {text_of(agent, "digest")},
-               right(age_text(number_of(agent, "age_ms", -1)))});
-  }
-  return text + table.text(2, style.has_colour);
 }
 
 }  // namespace ringfence::tools
