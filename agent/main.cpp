@@ -8,6 +8,7 @@
 
 #include "agent/daemon/run.hpp"
 #include "agent/daemon/version.hpp"
+#include "agent/mesh/settings.hpp"
 
 namespace ringfence::agent {
 namespace {
@@ -78,7 +79,16 @@ std::string count_text(std::size_t count, const char* what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
+// What only a start would find, besides what the file's reader checks.
 int check(const config::Config& config) {
+  const bool has_mesh = !config.mesh.listen.empty() || !config.mesh.seeds.empty();
+  if (has_mesh) {
+    const Result<mesh::MeshSettings> settings = mesh::mesh_settings(config);
+    if (!settings) {
+      fmt::print(stderr, "ringfenced: {}\n", settings.error().message);
+      return exit_config;
+    }
+  }
   std::size_t backend_count = 0;
   for (const config::PoolConfig& pool : config.pools) backend_count += pool.backends.size();
   fmt::print("ok: {}, {}\n", count_text(config.pools.size(), "pool"),

@@ -20,10 +20,10 @@ std::uint32_t line_of(const Lines& lines, const std::string& key) {
 
 Status check_mesh(const Config& config, const Lines& lines) {
   const auto& mesh = config.mesh;
-  if (mesh.role == "witness") {
+  if (mesh.role == "witness" && mesh.seeds.empty()) {
     return at(lines, line_of(lines, "mesh.role"),
-              "mesh.role = \"witness\" needs other agents to vote with, but this version runs a "
-              "fleet of one: remove the line");
+              "mesh.role = \"witness\" needs other agents to vote with, and without mesh.seeds "
+              "this is a fleet of one: give mesh.seeds, or remove the line");
   }
   if (!mesh.key_file.empty() && !mesh.cert_file.empty()) {
     return at(lines, line_of(lines, "mesh.cert_file"),
@@ -70,6 +70,23 @@ Status check_backends(const PoolConfig& pool, const PoolLines& at_lines, const L
     return at(lines, line,
               fmt::format("backend {} stands twice in pool \"{}\" (first in line {}): remove one",
                           pool.backends[i].address, pool.name, first->second));
+  }
+  return Done{};
+}
+
+// Every host of a fleet connects to each address: behind this one each would find its own.
+Status check_backends_are_shared(const Config& config, const Lines& lines) {
+  const std::string& listen = config.mesh.listen;
+  if (listen.empty() || is_loopback(listen)) return Done{};
+  for (std::size_t i = 0; i < config.pools.size(); i++) {
+    for (std::size_t n = 0; n < config.pools[i].backends.size(); n++) {
+      const std::string& address = config.pools[i].backends[n].address;
+      if (!is_loopback(address) && address.rfind("localhost:", 0) != 0) continue;
+      return at(lines, element_line(lines.pools[i], "backends", n),
+                fmt::format("backend {} is another memcached on each host of a fleet: give the "
+                            "address at which all hosts reach it (mesh.listen is {})",
+                            address, listen));
+    }
   }
   return Done{};
 }
@@ -127,6 +144,7 @@ Status check_pools(const Config& config, const Lines& lines) {
                             pool.listen[n], owner->second));
     }
   }
+  if (Status status = check_backends_are_shared(config, lines); !status) return status;
   return check_backends_across_pools(config, lines);
 }
 

@@ -244,6 +244,8 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
   if (Status status = reader.read(document.value()); !status) return status.error();
   if (config.pools.empty()) {
     config.pools = default_config().pools;
+    // An agent of a fleet brings no memcached that it was not told of.
+    if (!config.mesh.listen.empty()) config.pools.front().backends.clear();
   } else {
     fill_listen(config, reader.pool_lines());
   }

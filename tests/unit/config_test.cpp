@@ -42,6 +42,17 @@ TEST(Config, EmptyFileThenSameAsNoFile) {
   EXPECT_EQ(show_config(parsed("")), show_config(default_config()));
 }
 
+TEST(Config, MeshAndNoPoolThenThePoolHasNoBackendOfItsOwn) {
+  const Config config = parsed("[mesh]\nlisten = \"10.0.0.1:1\"\n");
+
+  ASSERT_EQ(config.pools.size(), 1U);
+  EXPECT_TRUE(config.pools[0].backends.empty());
+}
+
+TEST(Config, WitnessWithSeedsThenTaken) {
+  EXPECT_EQ(parsed("[mesh]\nrole = \"witness\"\nseeds = [\"a:1\"]\n").mesh.role, "witness");
+}
+
 TEST(Config, EveryKeySetThenEveryFieldHoldsIt) {
   const Config config = parsed(R"(
 cluster = "blue"
@@ -188,8 +199,9 @@ const Mistake mistakes[] = {
     {"ZoneIsNoName", "[mesh]\nzone = \"rack 1\"\n",
      "f.toml:2: mesh.zone: \"rack 1\" is no name: 1 to 63 of A-Z a-z 0-9 _ -"},
     {"Witness", "[mesh]\nrole = \"witness\"\n",
-     "f.toml:2: mesh.role = \"witness\" needs other agents to vote with, but this version runs a "
-     "fleet of one: remove the line"},
+     "f.toml:2: mesh.role = \"witness\" needs other agents to vote with, and without mesh.seeds "
+     "this "
+     "is a fleet of one: give mesh.seeds, or remove the line"},
     {"KeyAndCertificate", "[mesh]\nkey_file = \"/k\"\ncert_file = \"/c\"\n",
      "f.toml:3: mesh.key_file and mesh.cert_file exclude each other: keep one"},
     {"CertificateAlone", "[mesh]\nca_file = \"/c\"\n",
@@ -198,6 +210,14 @@ const Mistake mistakes[] = {
     {"InsecureBeyondLoopback", "[mesh]\nlisten = \"10.0.0.1:1\"\ninsecure = true\n",
      "f.toml:3: mesh.insecure = true is for loopback alone, and mesh.listen is 10.0.0.1:1: give "
      "mesh.key_file, or listen on 127.0.0.1"},
+    {"BackendOfAFleetOnLoopback",
+     "[mesh]\nlisten = \"10.0.0.1:1\"\n[[pool]]\nbackends = [\"10.0.0.1:2\",\n\"127.0.0.1:2\"]\n",
+     "f.toml:5: backend 127.0.0.1:2 is another memcached on each host of a fleet: give the address "
+     "at which all hosts reach it (mesh.listen is 10.0.0.1:1)"},
+    {"BackendOfAFleetOnLocalhost",
+     "[mesh]\nlisten = \"10.0.0.1:1\"\n[[pool]]\nbackends = [\"localhost:2\"]\n",
+     "f.toml:4: backend localhost:2 is another memcached on each host of a fleet: give the address "
+     "at which all hosts reach it (mesh.listen is 10.0.0.1:1)"},
     {"PoolTwice", "[[pool]]\nname = \"a\"\n[[pool]]\nname = \"a\"\n",
      "f.toml:3: pool \"a\" stands twice (first in line 1): give each its own name"},
     {"BackendTwice", "[[pool]]\nbackends = [\n\"A:1\",\n\"a:1 weight=2\"]\n",
