@@ -6,6 +6,22 @@
 
 namespace ringfence::agent::core {
 
+namespace {
+
+// Only the leader admits: what others know is the view, and that they watch it.
+void tell_as_follower(BackendReport& report, const PlacedBackend* placed) {
+  if (placed == nullptr) {
+    report.state = "not in the view";
+    report.reason = "the leader decides when it joins: `ringfencectl status` there says how far";
+    return;
+  }
+  const bool is_serving = placed->backend->status == BackendStatus::serving;
+  report.state = describe(is_serving ? Phase::serving : Phase::lost);
+  report.reason.clear();
+}
+
+}  // namespace
+
 std::vector<BackendReport> Node::Impl::report_backends() const {
   std::vector<BackendReport> made;
   const ViewIndex index(desk.replica.view());
@@ -18,7 +34,9 @@ std::vector<BackendReport> Node::Impl::report_backends() const {
     report.since = candidate.since;
     report.weight = candidate.weight;
     report.flush_count = candidate.flush_count;
-    if (const PlacedBackend* placed = index.find(key.first, key.second)) {
+    const PlacedBackend* placed = index.find(key.first, key.second);
+    if (!leader.is_acting()) tell_as_follower(report, placed);
+    if (placed != nullptr) {
       report.is_in_view = true;
       report.index = placed->backend->index;
       report.slot_count = placed->served_slots;
