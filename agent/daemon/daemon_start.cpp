@@ -126,9 +126,10 @@ Status Daemon::open_state() {
       break;
     case engine::StateFound::lost:
       log_line(LogLevel::error,
-               fmt::format("{}: state lost: {}; a new cluster id was made and every "
-                           "backend is flushed",
-                           who, opened_.why));
+               fmt::format("{}: state lost: {}; {}", who, opened_.why,
+                           config_.mesh.seeds.empty()
+                               ? "a new cluster id was made and every backend is flushed"
+                               : "a new identity was made, and joins the fleet of the seeds"));
       break;
   }
   return Done{};
