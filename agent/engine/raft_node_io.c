@@ -107,6 +107,12 @@ static void on_appended(struct raft_io_append* append, int status) {
     hold(call);
     return;
   }
+  /* After the entries and before anybody hears of them: who is killed in between has an empty log
+   * that begins again, or a whole one. */
+  if (status == 0 && !note_beginning(call->node)) {
+    hold(call);
+    return;
+  }
   struct raft_io_append* asked = call->asked_append;
   free(call);
   asked->cb(asked, status);
@@ -120,14 +126,12 @@ static int append(struct raft_io* io, struct raft_io_append* asked,
   call->asked_append = asked;
   call->append.data = call;
   asked->cb = cb;
-  if (note_beginning(call->node)) {
-    int rv = call->node->disk.append(io, &call->append, entries, count, on_appended);
-    if (rv == 0 && call->node->open_appends++ == 0) {
-      call->node->append_progress_ms = uv_now(call->node->loop);
-    }
-    if (rv == 0) return 0;
-    raft_node_fail(call->node, io->errmsg);
+  int rv = call->node->disk.append(io, &call->append, entries, count, on_appended);
+  if (rv == 0 && call->node->open_appends++ == 0) {
+    call->node->append_progress_ms = uv_now(call->node->loop);
   }
+  if (rv == 0) return 0;
+  raft_node_fail(call->node, io->errmsg);
   /* The core's book now holds an entry that the disk does not: only a new start mends that. Told
    * late, since raft_barrier and a received append free their entries twice when told at once. */
   hold(call);
@@ -151,6 +155,10 @@ static void on_snapshot_put(struct raft_io_snapshot_put* put, int status) {
     hold(call);
     return;
   }
+  if (status == 0 && !note_beginning(call->node)) {
+    hold(call);
+    return;
+  }
   struct raft_io_snapshot_put* asked = call->asked_put;
   free(call);
   asked->cb(asked, status);
@@ -164,10 +172,7 @@ static int snapshot_put(struct raft_io* io, unsigned trailing, struct raft_io_sn
   call->asked_put = asked;
   call->put.data = call;
   asked->cb = cb;
-  int rv = note_beginning(call->node) ? 0 : RAFT_IOERR;
-  if (rv == 0) {
-    rv = call->node->disk.snapshot_put(io, trailing, &call->put, snapshot, on_snapshot_put);
-  }
+  int rv = call->node->disk.snapshot_put(io, trailing, &call->put, snapshot, on_snapshot_put);
   if (rv != 0) free(call);
   return rv;
 }
