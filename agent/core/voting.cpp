@@ -48,10 +48,36 @@ std::vector<Voter> Voting::choose() const {
   return choose_voters(std::move(candidates));
 }
 
+bool Voting::runs_engine(AgentId agent) const {
+  if (agent == desk_.settings.id) return is_voter_;
+  const Peer* peer = peers_.find(agent);
+  return peer != nullptr && peer->introduction.has_value() && forming_.is_own(*peer) &&
+         peer->introduction->is_voter;
+}
+
+// Nobody becomes a voter before its engine runs, and will run in its next life: a leader that dies
+// with such a change in its log could never be elected again. Who is to be replaced votes until
+// then.
+std::vector<Voter> Voting::ready_of(const std::vector<Voter>& wanted) const {
+  std::vector<Voter> ready;
+  for (const Voter& voter : wanted) {
+    if (is_committed(voter.id) || runs_engine(voter.id)) ready.push_back(voter);
+  }
+  if (ready.size() == wanted.size()) return ready;
+  for (const Agent& agent : desk_.replica.view()->agents) {
+    const bool is_ready = std::any_of(
+        ready.begin(), ready.end(), [&agent](const Voter& voter) { return voter.id == agent.id; });
+    if (!is_ready && is_committed(agent.id)) ready.push_back({agent.id, agent.address});
+  }
+  std::sort(ready.begin(), ready.end(), [](const Voter& a, const Voter& b) { return a.id < b.id; });
+  return ready;
+}
+
 void Voting::review() {
   wake_at_ = far_future;
   const std::vector<Voter> wanted = choose();
   if (wanted.empty() || committed_.empty()) return;
+  const std::vector<Voter> ready = ready_of(wanted);
   const auto is_wanted = [&wanted](AgentId id) {
     return std::any_of(wanted.begin(), wanted.end(),
                        [id](const Voter& voter) { return voter.id == id; });
@@ -66,18 +92,18 @@ void Voting::review() {
     if (should_run != peer.introduction->is_voter) asks.emplace_back(id, should_run);
   }
   if (is_done && asks.empty()) return;
-  const bool is_due = desk_.now - ordered_at_ >= order_again || (!is_done && wanted != ordered_);
+  const bool is_due = desk_.now - ordered_at_ >= order_again || (!is_done && ready != ordered_);
   if (!is_due) {
     wake_at_ = ordered_at_ + order_again;
     return;
   }
-  ordered_ = wanted;
+  ordered_ = ready;
   ordered_at_ = desk_.now;
   wake_at_ = desk_.now + order_again;
   for (const auto& [id, should_run] : asks) {
     desk_.send(id, VoteAsked{forming_.cluster_id(), desk_.term, should_run});
   }
-  if (!is_done) desk_.emit(SetVoters{wanted});
+  if (!is_done) desk_.emit(SetVoters{ready});
 }
 
 bool Voting::has_spare() const {

@@ -35,6 +35,8 @@ class Voting {
 
  private:
   [[nodiscard]] std::vector<Voter> choose() const;
+  [[nodiscard]] bool runs_engine(AgentId agent) const;
+  [[nodiscard]] std::vector<Voter> ready_of(const std::vector<Voter>& wanted) const;
 
   Desk& desk_;
   const Peers& peers_;
