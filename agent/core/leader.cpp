@@ -18,6 +18,7 @@ void Leader::on_leadership(bool is_leader) {
   quorum_at_.reset();
   is_confirming_ = false;
   leases_.clear();
+  ended_.clear();
   acks_.clear();
   commit_.reset();
   open_flushes_.clear();
@@ -91,16 +92,22 @@ void Leader::on_lease_request(AgentId from, const LeaseRequest& request) {
 }
 
 // Its own word, and after it nothing of that life is granted: messages of one agent keep their
-// order. What earlier leaders may have granted still counts.
-void Leader::on_lease_ended(AgentId from) {
+// order. Said in this very term it covers what earlier leaders granted too: who said it follows
+// no older term in any later life.
+void Leader::on_lease_ended(AgentId from, const LeaseEnded& ended) {
   leases_.erase(from);
+  if (is_acting_ && ended.term == desk_.term) ended_.insert(from);
+}
+
+Instant Leader::leases_end(AgentId agent) const {
+  const auto granted = leases_.find(agent);
+  const Instant own = granted == leases_.end() ? Instant{} : granted->second;
+  const bool has_ended = ended_.count(agent) > 0;
+  return has_ended ? own : std::max(own, elected_at_ + desk_.settings.lease);
 }
 
 bool Leader::is_lease_over(AgentId agent) const {
-  const auto granted = leases_.find(agent);
-  const Instant own = granted == leases_.end() ? Instant{} : granted->second;
-  const Instant earlier = elected_at_ + desk_.settings.lease;
-  return desk_.now > std::max(own, earlier) + desk_.settings.lease_margin;
+  return desk_.now > leases_end(agent) + desk_.settings.lease_margin;
 }
 
 void Leader::on_fence_ack(AgentId from, const FenceAck& ack) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,7 @@ class Leader {
   void on_change_closed(const Proposal& closed, bool is_moved);
   void on_lease_request(AgentId from, const LeaseRequest& request);
   void on_fence_ack(AgentId from, const FenceAck& ack);
-  void on_lease_ended(AgentId from);
+  void on_lease_ended(AgentId from, const LeaseEnded& ended);
   void on_flush_finished(const FlushFinished& finished);
   void on_flush_all(const FlushAllAsked& asked);
   void on_backend_command(RequestId id, BackendCommand command);
@@ -92,6 +93,8 @@ class Leader {
   // the open change
   void advance_open(const OpenChange& open);
   [[nodiscard]] bool is_fenced_everywhere(const OpenChange& open);
+  // The latest end of what this leader granted and of what earlier ones may have granted.
+  [[nodiscard]] Instant leases_end(AgentId agent) const;
   [[nodiscard]] bool is_lease_over(AgentId agent) const;
   [[nodiscard]] bool must_abandon(const OpenChange& open) const;
   [[nodiscard]] bool are_flushes_done() const;
@@ -132,6 +135,7 @@ class Leader {
   Instant barrier_from_;  // a commit's outcome is unknown: propose after a barrier of then
 
   std::map<AgentId, Instant> leases_;  // the latest end that was granted to each, on this clock
+  std::set<AgentId> ended_;            // said in this term that no lease of earlier leaders is used
   std::map<AgentId, LogIndex> acks_;   // that count for the proposal they name
   std::optional<RequestId> commit_;    // of a proposal or activation in flight
   std::string commit_bytes_;

@@ -16,7 +16,7 @@ void broken_invariant(const char* guarantee, Epoch epoch, const std::string& wha
 
 void Member::on_leader(AgentId leader) {
   leader_ = leader;
-  ask_at_ = leader.value == 0 ? far_future : desk_.now;
+  ask_at_ = leader.value == 0 || has_ended_ ? far_future : desk_.now;
 }
 
 void Member::on_proposal_applied() {
@@ -50,8 +50,12 @@ void Member::on_snapshot_restored() {
 
 void Member::on_segments_closed() {
   ask_at_ = far_future;
-  if (leader_.value != 0) desk_.send(leader_, LeaseEnded{desk_.settings.incarnation});
+  // Readers of an earlier life, which this one did not close, may route until then.
+  if (leader_.value != 0 && may_vouch()) {
+    desk_.send(leader_, LeaseEnded{desk_.settings.incarnation, desk_.term});
+  }
   leader_ = AgentId{};
+  has_ended_ = true;
 }
 
 void Member::on_view_activated() {
@@ -93,7 +97,7 @@ void Member::catch_up() {
 }
 
 void Member::ask_for_lease() {
-  if (leader_.value == 0) return;
+  if (leader_.value == 0 || has_ended_) return;
   ask_at_ = desk_.now + desk_.settings.lease / 4;
   if (!may_vouch()) ask_at_ = std::min(ask_at_, desk_.settings.earlier_leases_end);
   asked_at_ = desk_.now;
@@ -103,7 +107,9 @@ void Member::ask_for_lease() {
 }
 
 void Member::on_lease_reply(const LeaseReply& reply) {
-  if (reply.incarnation != desk_.settings.incarnation || reply.nonce != nonce_) return;
+  if (has_ended_ || reply.incarnation != desk_.settings.incarnation || reply.nonce != nonce_) {
+    return;
+  }
   if (!is_caught_up_ && reply.applied <= desk_.applied) {
     catch_up();
     return;
@@ -122,7 +128,7 @@ void Member::on_clock_jumped() {
   lease_until_ = Instant{};
   desk_.emit(SetDeadline{Instant{}});
   ++nonce_;
-  if (leader_.value != 0) ask_at_ = desk_.now;
+  if (leader_.value != 0 && !has_ended_) ask_at_ = desk_.now;
 }
 
 void Member::on_timer() {

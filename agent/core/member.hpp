@@ -47,6 +47,7 @@ class Member {
 
   Desk& desk_;
   AgentId leader_;
+  bool has_ended_ = false;  // its segments are closed: nothing is asked for any more
   bool is_caught_up_ = false;
   Epoch published_;  // in this life
   Instant published_at_;

@@ -19,7 +19,9 @@ auto fields(M& m) {
     return std::tie(m.incarnation, m.epoch, m.fence, m.nonce, m.term, m.length, m.applied);
   } else if constexpr (std::is_same_v<T, FenceAck>) {
     return std::tie(m.incarnation, m.index, m.digest);
-  } else if constexpr (std::is_same_v<T, LeaseEnded> || std::is_same_v<T, Leaving>) {
+  } else if constexpr (std::is_same_v<T, LeaseEnded>) {
+    return std::tie(m.incarnation, m.term);
+  } else if constexpr (std::is_same_v<T, Leaving>) {
     return std::tie(m.incarnation);
   } else if constexpr (std::is_same_v<T, BackendTold>) {
     return std::tie(m.pool, m.address, m.seen, m.holds_items, m.claim_is_ours, m.claimed_by, m.why);

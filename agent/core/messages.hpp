@@ -54,9 +54,12 @@ struct FenceAck {
   std::uint64_t digest = 0;  // of the view to come (G1)
 };
 
-// member -> leader: this host's segments are closed, so no lease of this life is in use any more.
+// member -> leader: this host's segments are closed, so no lease is in use there any more, whoever
+// granted it. The sender keeps `term` on its disk: no later life of it takes a lease of an older
+// one.
 struct LeaseEnded {
   Incarnation incarnation;
+  Term term;
 };
 
 // --- backends ----------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ void Node::Impl::on(const ClockJumped& event) {
 
 void Node::Impl::on(const ShutdownAsked& /*event*/) {
   stopping_since = desk.now;
+  has_led = leader.is_leader();
   leader.on_shutdown();
   if (leader.is_leader() && voting.committed_count() > 1) desk.emit(HandOver{});
   if (!leader.is_leader() && member.leader().value != 0) {
@@ -179,10 +180,13 @@ void Node::Impl::on(const ShutdownAsked& /*event*/) {
 void Node::Impl::review_stop() {
   if (!stopping_since.has_value() || may_stop) return;
   const bool leads_others = leader.is_leader() && voting.committed_count() > 1;
+  // The next leader is told that the segments are closed, or it waits for a lease of this life.
+  const bool awaits_leader =
+      has_led && !leader.is_leader() && voting.committed_count() > 1 && member.leader().value == 0;
   const bool is_replaceable = voting.is_voter() && voting.has_spare() &&
                               voting.is_committed(desk.settings.id) && member.leader().value != 0;
   const bool is_over = desk.now >= *stopping_since + hand_over_limit;
-  if ((leads_others || is_replaceable) && !is_over) return;
+  if ((leads_others || awaits_leader || is_replaceable) && !is_over) return;
   may_stop = true;
   desk.emit(MayStop{});
 }

@@ -68,6 +68,7 @@ struct Node::Impl {
   void finish();
   bool is_wanted_stale = false;
   std::string wanted_sent;  // the newest FleetWanted, encoded
+  bool has_led = false;     // when it was asked to stop
   std::optional<Instant> stopping_since;
   bool may_stop = false;
 
@@ -82,7 +83,7 @@ struct Node::Impl {
   void take(AgentId from, LeaseRequest& message) { leader.on_lease_request(from, message); }
   void take(AgentId from, LeaseReply& message);
   void take(AgentId from, FenceAck& message) { leader.on_fence_ack(from, message); }
-  void take(AgentId from, LeaseEnded& /*message*/) { leader.on_lease_ended(from); }
+  void take(AgentId from, LeaseEnded& message) { leader.on_lease_ended(from, message); }
   void take(AgentId from, BackendTold& message);
   void take(AgentId from, WantedTold& message);
   void take(AgentId from, FleetWanted& message);

@@ -79,10 +79,7 @@ bool Leader::is_fenced_everywhere(const OpenChange& open) {
     if (agent.is_witness) continue;  // it routes nothing
     const auto ack = acks_.find(agent.id);
     if (ack != acks_.end() && ack->second == open.index) continue;
-    const auto granted = leases_.find(agent.id);
-    const Instant own = granted == leases_.end() ? Instant{} : granted->second;
-    const Instant earlier = elected_at_ + desk_.settings.lease;
-    until = std::max({until, own, earlier});
+    until = std::max(until, leases_end(agent.id));
     if (agent.id == desk_.settings.id) until = far_future;  // its acknowledgement is on its way
   }
   if (until != Instant{}) until = until + desk_.settings.lease_margin;  // clocks drift

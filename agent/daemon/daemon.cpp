@@ -134,7 +134,7 @@ void Daemon::fence(const core::FenceSlots& order) {
 
 void Daemon::publish(const core::PublishView& order) {
   remember_epoch(*order.view);
-  if (is_ending_at_once()) return;
+  if (is_ending_at_once() || are_segments_closed_) return;  // or it would be open again
   published_ = order;
   std::vector<std::string> left;
   for (const auto& [name, host] : pools_) {
@@ -168,6 +168,7 @@ void Daemon::publish_pool(PoolHost& host, const core::Pool& pool) {
 }
 
 void Daemon::set_deadline(core::Instant until) {
+  if (are_segments_closed_) return;
   lease_until_ = until;
   for (const auto& [name, host] : pools_) {
     host->set_deadline(until);

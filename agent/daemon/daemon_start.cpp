@@ -59,7 +59,9 @@ Daemon::Daemon(config::Config config, Overrides overrides)
   uv_timer_init(&loop_, &watchdog_timer_);
   uv_timer_init(&loop_, &sweep_timer_);
   uv_timer_init(&loop_, &marker_timer_);
+  uv_timer_init(&loop_, &end_timer_);
   core_timer_.data = watchdog_timer_.data = sweep_timer_.data = marker_timer_.data = this;
+  end_timer_.data = this;
   for (uv_signal_t& handle : signals_) {
     uv_signal_init(&loop_, &handle);
     handle.data = this;

@@ -16,6 +16,11 @@ namespace {
 // well below systemd's 90 s before SIGKILL.
 constexpr core::Duration drain_limit = core::operator""_s(5);
 
+// A peer's kernel throws away what it was sent when the connection is reset, as it is when this end
+// closes with bytes unread: the last word gets this long to be read. A round trip between two
+// continents.
+constexpr std::uint64_t last_word_ms = 200;
+
 struct DrainJob {
   uv_work_t work{};
   port::Port* port = nullptr;
@@ -81,13 +86,18 @@ void Daemon::on_drained() {
 }
 
 // Nobody routes on this host any more once the segments say that they are closed: the fleet is told
-// so, and waits for no lease. The mesh gets one turn of the loop to carry that.
+// so, and waits for no lease.
 void Daemon::end_if_possible() {
   if (!is_drained_ || !may_stop_ || are_segments_closed_ || is_closed_) return;
   are_segments_closed_ = true;
-  for (const auto& [name, host] : pools_) host->close_segment();
+  for (const auto& [name, host] : pools_) {
+    host->set_deadline(core::Instant{});  // the next life opens it without a lease
+    host->close_segment();
+  }
   feed(core::SegmentsClosed{});
-  inbox_->post([this] { close_everything(); });
+  uv_timer_start(
+      &end_timer_, [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->close_everything(); },
+      mesh_ ? last_word_ms : 0, 0);
 }
 
 // A pool that left the view: its clients finish, then its segment says that it is closed.
@@ -149,6 +159,7 @@ void Daemon::close_everything() {
   close_handle(reinterpret_cast<uv_handle_t*>(&watchdog_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&sweep_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&marker_timer_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&end_timer_));
   for (uv_signal_t& handle : signals_) close_handle(reinterpret_cast<uv_handle_t*>(&handle));
 }
 

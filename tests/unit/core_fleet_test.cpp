@@ -1,0 +1,115 @@
+// A leader among peers: who may vote, and whose lease is waited for.
+#include <gtest/gtest.h>
+
+#include "agent/core/messages.hpp"
+#include "tests/unit/core_rig.hpp"
+
+namespace ringfence::agent::core::test {
+namespace {
+
+constexpr AgentId self{11};
+constexpr AgentId second{22};
+constexpr AgentId third{33};
+
+NodeSettings in_a_fleet() {
+  NodeSettings settings = Rig::settings();
+  settings.address = "h11:1";
+  return settings;
+}
+
+class CoreFleet : public testing::Test {
+ protected:
+  void SetUp() override {
+    rig.serve(Rig::pool({"a:1", "b:1"}));
+    rig.give(VotersChanged{{self}});
+  }
+
+  void introduce(AgentId id, bool is_voter) {
+    Introduction introduction;
+    introduction.cluster_id = Rig::settings().cluster_id;
+    introduction.has_fleet = true;
+    introduction.has_seeds = true;
+    introduction.is_voter = is_voter;
+    rig.give(MessageReceived{id, encode(introduction)});
+  }
+  void join(AgentId id) {
+    const std::string name = "h" + std::to_string(id.value);
+    rig.give(PeerUp{id, Incarnation{1}, name, name + ":1", {}});
+    introduce(id, false);
+    rig.pass(5_s);  // what an earlier leader may have granted to whoever joined before is over
+  }
+  [[nodiscard]] std::vector<Voter> ordered() const {
+    const SetVoters* order = rig.last<SetVoters>();
+    return order == nullptr ? std::vector<Voter>{} : order->voters;
+  }
+  [[nodiscard]] bool was_asked_to_vote(AgentId id) const {
+    for (const Effect& effect : rig.effects) {
+      const auto* sent = std::get_if<SendMessage>(&effect);
+      if (sent == nullptr || sent->to != id) continue;
+      const auto message = decode_message(sent->bytes);
+      if (message && std::holds_alternative<VoteAsked>(*message)) return true;
+    }
+    return false;
+  }
+
+  Rig rig{in_a_fleet()};
+};
+
+TEST_F(CoreFleet, AgentsThatRunNoEngineYetThenTheyAreAskedToAndDoNotVote) {
+  join(second);
+  join(third);
+
+  ASSERT_EQ(rig.node.view()->agents.size(), 3U);
+  EXPECT_TRUE(was_asked_to_vote(second));
+  EXPECT_TRUE(was_asked_to_vote(third));
+  for (const Voter& voter : ordered()) EXPECT_EQ(voter.id, self);
+}
+
+TEST_F(CoreFleet, AgentsWhoseEnginesRunThenTheyVote) {
+  join(second);
+  join(third);
+
+  introduce(second, true);
+  EXPECT_EQ(ordered(), (std::vector<Voter>{{self, "h11:1"}, {second, "h22:1"}}));
+  introduce(third, true);
+  EXPECT_EQ(ordered(), (std::vector<Voter>{{self, "h11:1"}, {second, "h22:1"}, {third, "h33:1"}}));
+}
+
+// A new leader waits for leases of earlier ones, but not for one whose host said in this term that
+// it routes no more.
+class LeaseEndedCase : public CoreFleet {
+ protected:
+  void SetUp() override {
+    CoreFleet::SetUp();
+    join(second);
+    rig.give(LeadershipChanged{false, Term{1}});
+    rig.give(LeadershipChanged{true, Term{2}});
+    ASSERT_EQ(rig.node.view()->agents.size(), 2U);
+  }
+  void lose_backend() { rig.unreachable("a:1"); }
+};
+
+TEST_F(LeaseEndedCase, NothingSaidThenItsLeaseIsWaitedFor) {
+  rig.give(PeerDown{second});
+  lose_backend();
+  EXPECT_GT(rig.slots("a:1"), 0U);
+  rig.pass(3_s);
+  EXPECT_EQ(rig.slots("a:1"), 0U);
+}
+
+TEST_F(LeaseEndedCase, SaidInThisTermThenNothingIsWaitedFor) {
+  rig.give(MessageReceived{second, encode(LeaseEnded{Incarnation{1}, Term{2}})});
+  rig.give(PeerDown{second});
+  lose_backend();
+  EXPECT_EQ(rig.slots("a:1"), 0U);
+}
+
+TEST_F(LeaseEndedCase, SaidInAnEarlierTermThenItsLeaseIsWaitedFor) {
+  rig.give(MessageReceived{second, encode(LeaseEnded{Incarnation{1}, Term{1}})});
+  rig.give(PeerDown{second});
+  lose_backend();
+  EXPECT_GT(rig.slots("a:1"), 0U);
+}
+
+}  // namespace
+}  // namespace ringfence::agent::core::test
