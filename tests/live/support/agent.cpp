@@ -65,7 +65,7 @@ Agent::~Agent() {
 
 std::string Agent::config_text() const {
   std::string text;
-  text += "cluster = \"test\"\n";
+  text += "cluster = \"test\"\ninstance = \"" + settings_.instance + "\"\n";
   text += "state_dir = \"" + state_dir() + "\"\n";
   text += "segment_dir = \"" + segment_dir_.path() + "\"\n";
   text += "[control]\nlisten = \"" + control() + "\"\n";
@@ -167,7 +167,8 @@ void Agent::wait_backend(const std::string& address, const std::string& state) {
 }
 
 std::string Agent::segment() const {
-  return segment_dir_.file("test.default");
+  return segment_dir_.file(settings_.instance.empty() ? "test.default"
+                                                      : "test-" + settings_.instance + ".default");
 }
 
 }  // namespace ringfence::live
