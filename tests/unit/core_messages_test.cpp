@@ -24,7 +24,7 @@ std::vector<Message> one_of_each() {
   return {LeaseRequest{Incarnation{1}, Epoch{2}, LogIndex{3}, 4},
           LeaseReply{Incarnation{1}, Epoch{2}, LogIndex{3}, 4, Term{5}, 2_s, LogIndex{6}},
           FenceAck{Incarnation{1}, LogIndex{2}, 3},
-          LeaseEnded{Incarnation{1}},
+          LeaseEnded{Incarnation{1}, Term{2}},
           BackendTold{"p", "a:1", BackendSeen::unreachable, true, true, "c", "why"},
           WantedTold{true, {wanted_pool()}},
           FleetWanted{{wanted_pool(), wanted_pool()}},
