@@ -215,8 +215,13 @@ void Node::Impl::finish() {
   for (const Effect& effect : desk.effects) {
     const auto* stopped = std::get_if<StopWatching>(&effect);
     if (stopped == nullptr) continue;
-    seen.erase({stopped->pool, stopped->address});
-    reports.forget_backend({stopped->pool, stopped->address});
+    const Admissions::Key key{stopped->pool, stopped->address};
+    seen.erase(key);
+    if (admissions.find(key.first, key.second) != nullptr) {
+      reports.forget_own(key);
+    } else {
+      reports.forget_backend(key);
+    }
   }
   Instant wake_at = std::min(member.wake_at(), leader.wake_at());
   if (leader.is_acting()) wake_at = std::min({wake_at, admissions.wake_at(), voting.wake_at()});

@@ -9,7 +9,8 @@ namespace ringfence::agent::core {
 void Reports::on_told(AgentId from, BackendTold told) {
   const Admissions::Key key{told.pool, told.address};
   const bool is_own = from == desk_.settings.id;
-  if (!is_own && told.seen == BackendSeen::contents_lost) return;
+  // It answers all the same, and its watcher does not say so again.
+  if (!is_own && told.seen == BackendSeen::contents_lost) told.seen = BackendSeen::answers;
   told_[key][from] = told;
   if (told.seen == BackendSeen::answers) {
     if (is_own) passed_.erase(key);  // it was inspected anew
@@ -49,6 +50,17 @@ void Reports::review() {
 
 void Reports::forget(AgentId agent) {
   for (auto& [key, by_agent] : told_) by_agent.erase(agent);
+}
+
+void Reports::forget_backend(const Admissions::Key& key) {
+  told_.erase(key);
+  passed_.erase(key);
+}
+
+void Reports::forget_own(const Admissions::Key& key) {
+  passed_.erase(key);
+  const auto found = told_.find(key);
+  if (found != told_.end()) found->second.erase(desk_.settings.id);
 }
 
 void Reports::forget_all() {

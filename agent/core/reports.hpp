@@ -28,7 +28,9 @@ class Reports {
   void review();
   void forget(AgentId agent);  // it is gone, or begins a new life
   void forget_all();
-  void forget_backend(const Admissions::Key& key) { told_.erase(key); }
+  void forget_backend(const Admissions::Key& key);
+  // This host inspects it anew; what the others said stands.
+  void forget_own(const Admissions::Key& key);
 
  private:
   using ByAgent = std::map<AgentId, BackendTold>;
