@@ -106,6 +106,7 @@ void Forming::ask(const Electorate& electorate) {
   for (const AgentId id : electorate.present) {
     if (id != desk_.settings.id) desk_.send(id, FormAsked{cluster_id_});
   }
+  if (promises_.size() * 2 > electorate.size) form();  // every seed leads to this agent itself
 }
 
 void Forming::promise(const ClusterId& cluster_id) {
