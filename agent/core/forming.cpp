@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "agent/core/voters.hpp"
@@ -181,6 +182,8 @@ bool Forming::adopt(const ClusterId& cluster_id) {
 // and of two alike to the one with the smaller id.
 void Forming::review_own_fleet() {
   const std::size_t own_count = desk_.replica.view()->agents.size();
+  if (!std::exchange(are_peers_new_, false) && own_count == own_count_) return;
+  own_count_ = own_count;
   for (const auto& [id, peer] : peers_.all()) {
     if (!peer.introduction.has_value() || !peer.introduction->has_fleet || is_own(peer)) continue;
     const Introduction& other = *peer.introduction;

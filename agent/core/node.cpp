@@ -24,7 +24,7 @@ void Node::Impl::on(const SnapshotRestored& event) {
   }
   admissions.on_view_changed();
   admissions.on_commands_applied();
-  is_wanted_stale = true;
+  is_wanted_stale = is_dialled_stale = true;
   member.on_snapshot_restored();
 }
 
@@ -47,7 +47,7 @@ void Node::Impl::on(const EntryApplied& event) {
   }
   if (desk.replica.view()->epoch != before) {
     admissions.on_view_changed();
-    is_wanted_stale = true;
+    is_wanted_stale = is_dialled_stale = true;
     member.on_view_activated();
     leader.on_change_closed(closing, desk.replica.view() == next);
   }

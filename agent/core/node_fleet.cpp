@@ -66,7 +66,8 @@ void Node::Impl::introduce_if_changed() {
 
 // Where agents may be: the seeds, who is in the view, and the leaders that others follow.
 void Node::Impl::dial_if_changed() {
-  if (desk.settings.address.empty()) return;
+  if (!is_dialled_stale || desk.settings.address.empty()) return;
+  is_dialled_stale = false;
   std::set<std::string> addresses(desk.settings.seeds.begin(), desk.settings.seeds.end());
   for (const Agent& agent : desk.replica.view()->agents) addresses.insert(agent.address);
   for (const auto& [id, peer] : peers.all()) {
@@ -142,6 +143,10 @@ void Node::Impl::take(AgentId from, Introduction& message) {
   if (!peers.on_introduction(from, std::move(message))) return;
   forming.on_peers_changed();
   const Peer& peer = *peers.find(from);
+  const std::string& led_from = peer.introduction->leader_address;
+  const bool is_known = led_from.empty() || led_from == desk.settings.address ||
+                        std::binary_search(dialled.begin(), dialled.end(), led_from);
+  is_dialled_stale = is_dialled_stale || !is_known;
   const bool is_lost = leader.is_acting() && peer.introduction->leader != desk.settings.id;
   if (is_lost) desk.send(from, lead());
 }

@@ -107,6 +107,7 @@ struct Node::Impl {
   [[nodiscard]] Introduction introduction() const;
   Introduction introduced;  // as last told to all
   std::vector<std::string> dialled;
+  bool is_dialled_stale = true;
 
   // node_commands.cpp
   void on(const FlushAllAsked& event);
