@@ -50,7 +50,7 @@ void World::crash_agent() {
   while (!tasks_.empty()) {
     if (!tasks_.front().commit.bytes.empty() && chance(50))
       log_.push_back(tasks_.front().commit.bytes);
-    if (!log_.empty()) check_.logged(log_.back());
+    if (!log_.empty()) check_.logged(LogIndex{log_.size()}, log_.back());
     tasks_.pop_front();
   }
   node_.reset();
@@ -161,7 +161,7 @@ void World::engine_turn() {
       give(QuorumConfirmed{task.submitted_at, true});
     } else {
       log_.push_back(task.commit.bytes);
-      check_.logged(task.commit.bytes);
+      check_.logged(LogIndex{log_.size()}, task.commit.bytes);
       give(EntryApplied{LogIndex{log_.size()}, Term{life_}, task.commit.bytes});
       if (!task.is_failed && node_ != nullptr) give(CommitFinished{task.commit.id, true, ""});
     }

@@ -42,39 +42,44 @@ void Check::hit(std::size_t operation, std::uint64_t value) {
   }
 }
 
-void Check::logged(const std::string& bytes) {
+void Check::logged(LogIndex index, const std::string& bytes) {
   const auto entry = decode_entry(bytes);
   if (entry.has_value() && std::holds_alternative<Proposal>(*entry)) {
     proposed_ = std::get<Proposal>(*entry);
+    proposed_at_ = index;
   }
 }
 
 // At the moment a leader decides to activate, whatever it admits was flushed after its last
 // trouble.
-void Check::committing(const std::string& bytes) {
+void Check::committing(const std::string& bytes, std::size_t host) {
   const auto entry = decode_entry(bytes);
   if (!entry.has_value()) return fail("an entry that does not decode was committed");
   const auto* activation = std::get_if<Activation>(&*entry);
-  if (activation == nullptr || !activation->is_moved) return;
+  if (activation == nullptr || !activation->is_moved || activation->proposal != proposed_at_) {
+    return;
+  }
   for (const Op& op : proposed_.ops) {
     const auto* admit = std::get_if<AdmitBackend>(&op);
     if (admit == nullptr) continue;
-    const auto flushed = flushes_.find(admit->address);
-    const auto trouble = troubles_.find(admit->address);
+    const auto flushed = flushes_.find({host, admit->address});
+    const auto trouble = troubles_.find({host, admit->address});
     const bool is_clean = flushed != flushes_.end() &&
                           (trouble == troubles_.end() || trouble->second < flushed->second);
     if (!is_clean) fail("G3: " + admit->address + " is activated without a flush since its loss");
   }
 }
 
-void Check::published(const PublishView& order) {
+void Check::published(const PublishView& order, std::size_t host) {
   const std::uint64_t epoch = order.view->epoch.value;
-  if (epoch < newest_epoch_) fail("G5: epoch " + std::to_string(epoch) + " after a higher one");
-  newest_epoch_ = std::max(newest_epoch_, epoch);
+  std::uint64_t& newest = published_epochs_[host];
+  if (epoch < newest) fail("G5: epoch " + std::to_string(epoch) + " after a higher one");
+  newest = std::max(newest, epoch);
   const auto [place, is_new] = digests_.emplace(epoch, order.digest);
   if (!is_new && place->second != order.digest) {
     fail("G1: two views were published as epoch " + std::to_string(epoch));
   }
+  if (!is_new) return;
   for (const Pool& pool : order.view->pools) {
     std::vector<std::uint64_t> shares(UINT16_MAX + 1, 0);
     std::uint64_t served = 0;

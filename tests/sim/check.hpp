@@ -1,10 +1,11 @@
 // What must hold in every run, judged from outside: what clients were told (G2), what was flushed
-// (G3), how the ring is divided (G4), what epochs were published (G1, G5).
+// (G3), how the ring is divided (G4), what epochs were published (G1, G5). For one host or many.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/effect.hpp"
@@ -21,13 +22,17 @@ class Check {
   void hit(std::size_t operation, std::uint64_t value);
 
   // --- G3: troubles and flushes as the node was told of them, and what it then commits ---
-  void told_trouble(const std::string& address) { troubles_[address] = ++order_; }
-  void told_flushed(const std::string& address) { flushes_[address] = ++order_; }
-  void committing(const std::string& bytes);
-  void logged(const std::string& bytes);
+  void told_trouble(const std::string& address, std::size_t host = 0) {
+    troubles_[{host, address}] = ++order_;
+  }
+  void told_flushed(const std::string& address, std::size_t host = 0) {
+    flushes_[{host, address}] = ++order_;
+  }
+  void committing(const std::string& bytes, std::size_t host = 0);
+  void logged(agent::core::LogIndex index, const std::string& bytes);
 
   // --- G1, G4, G5 ---
-  void published(const agent::core::PublishView& order);
+  void published(const agent::core::PublishView& order, std::size_t host = 0);
   void stored(agent::core::SlotWord before, agent::core::SlotWord after);
 
   void fail(const std::string& what);
@@ -44,11 +49,13 @@ class Check {
   std::vector<Operation> operations_;
   std::map<std::uint64_t, std::size_t> writers_;              // value -> operation
   std::map<std::uint32_t, std::vector<std::size_t>> writes_;  // key -> acknowledged writes
-  std::map<std::string, std::uint64_t> troubles_, flushes_;
+  using Told = std::map<std::pair<std::size_t, std::string>, std::uint64_t>;  // host, address
+  Told troubles_, flushes_;
   std::uint64_t order_ = 0;
-  agent::core::Proposal proposed_;                  // the newest in the log
-  std::map<std::uint64_t, std::uint64_t> digests_;  // of each epoch
-  std::uint64_t newest_epoch_ = 0;
+  agent::core::Proposal proposed_;  // the newest in the log
+  agent::core::LogIndex proposed_at_;
+  std::map<std::uint64_t, std::uint64_t> digests_;          // of each epoch
+  std::map<std::size_t, std::uint64_t> published_epochs_;  // the newest of each host
   std::uint64_t hit_count_ = 0;
   std::vector<std::string> failures_;
 };

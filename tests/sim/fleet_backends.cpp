@@ -1,0 +1,120 @@
+// Fleet: memcacheds, and what each host's watcher sees of them.
+#include "tests/sim/fleet.hpp"
+
+namespace ringfence::sim {
+
+std::size_t Fleet::find(const std::string& address) const {
+  std::size_t place = 0;
+  while (backends_[place].address != address) ++place;
+  return place;
+}
+
+bool Fleet::is_seen(std::size_t host, std::size_t backend) const {
+  return backends_[backend].is_up && hosts_[host].reaches[backend];
+}
+
+void Fleet::look_soon(std::size_t host, std::size_t backend) {
+  after_in_life(host, between(1_ms, 150_ms), [this, host, backend] { look(host, backend); });
+}
+
+void Fleet::all_look_soon(std::size_t backend) {
+  for (std::size_t host = 0; host < hosts_.size(); ++host) {
+    if (hosts_[host].node != nullptr) look_soon(host, backend);
+  }
+}
+
+// A probe: what the watcher would tell now.
+void Fleet::look(std::size_t host, std::size_t place) {
+  const Memcached& backend = backends_[place];
+  Watch& watch = hosts_[host].watches[place];
+  if (!watch.is_looking) return;
+  if (!is_seen(host, place)) {
+    if (watch.is_told_down) return;
+    watch = Watch{true, false, false, true};
+    truth_.had_trouble(backend.address);
+    give(host, BackendUnreachable{"p", backend.address, "no answer"});
+  } else if (!watch.is_connected) {
+    watch = Watch{false, true, backend.is_claimed, true};
+    give(host, BackendAnswered{"p", backend.address, !backend.store.empty(), "",
+                               backend.is_claimed, "1"});
+  } else if (watch.expects_claim && !backend.is_claimed) {
+    watch.expects_claim = false;
+    give(host, BackendContentsLost{"p", backend.address, "its claim is gone"});
+  }
+}
+
+void Fleet::flush(std::size_t host, const FlushBackend& order) {
+  const Pool* pool = hosts_[host].node->view()->find("p");
+  const Backend* placed = pool == nullptr ? nullptr : pool->find(order.address);
+  const bool serves = placed != nullptr && placed->status == BackendStatus::serving;
+  truth_.flushing(host, order.address, serves);
+  after_in_life(host, between(1_ms, 40_ms), [this, host, order] {
+    const FlushOutcome outcome = flush_now(host, find(order.address));
+    give(host, FlushFinished{order.id, order.pool, order.address, outcome, "simulated"});
+  });
+}
+
+FlushOutcome Fleet::flush_now(std::size_t host, std::size_t place) {
+  Memcached& backend = backends_[place];
+  if (!is_seen(host, place)) return FlushOutcome::unreachable;
+  if (plan_.mutation == Mutation::skips_flush) return FlushOutcome::verified;
+  if (backend.refuses_flush) return FlushOutcome::refused;
+  if (backend.lies_about_flush) return FlushOutcome::not_done;
+  backend.store.clear();
+  backend.is_claimed = hosts_[host].watches[place].expects_claim = true;
+  truth_.flushed(backend.address);
+  return FlushOutcome::verified;
+}
+
+// Dies and returns empty, is cut off and returns with what it held, restarts unseen, flaps, or turns
+// into one that does not flush.
+void Fleet::break_backend(std::size_t place) {
+  Memcached& backend = backends_[place];
+  const std::uint64_t kind = random(6);
+  trace("backend " + backend.address + " breaks, kind " + std::to_string(kind));
+  truth_.had_trouble(backend.address);
+  if (kind == 4) {
+    backend.refuses_flush = chance(30);
+    backend.lies_about_flush = chance(30);
+    after(between(10_ms, 1500_ms), [this, place] {
+      backends_[place].refuses_flush = backends_[place].lies_about_flush = false;
+    });
+    return;
+  }
+  if (kind == 0 || kind == 3) {
+    backend.store.clear();
+    backend.is_claimed = false;
+  }
+  if (kind < 3) {
+    backend.is_up = false;
+    after(between(1_ms, 3000_ms), [this, place] {
+      backends_[place].is_up = true;
+      all_look_soon(place);
+    });
+  }
+  if (kind == 5) {
+    for (int i = 1; i < 7; ++i) {
+      after(Duration{i * 80'000'000}, [this, place, i] {
+        backends_[place].is_up = i % 2 == 0;
+        all_look_soon(place);
+      });
+    }
+  }
+  all_look_soon(place);
+}
+
+// Some hosts cannot reach it for a while; the others can, and it keeps what it holds.
+void Fleet::cut_from_some(std::size_t backend) {
+  for (std::size_t host = 0; host < hosts_.size(); ++host) {
+    if (!chance(30)) continue;
+    hosts_[host].reaches[backend] = false;
+    trace(host, "cannot reach " + backends_[backend].address);
+    after(between(10_ms, 3000_ms), [this, host, backend] {
+      hosts_[host].reaches[backend] = true;
+      if (hosts_[host].node != nullptr) look_soon(host, backend);
+    });
+    if (hosts_[host].node != nullptr) look_soon(host, backend);
+  }
+}
+
+}  // namespace ringfence::sim

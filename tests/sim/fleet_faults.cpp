@@ -1,0 +1,155 @@
+// Fleet: what goes wrong.
+#include <fmt/format.h>
+
+#include "tests/sim/fleet.hpp"
+
+namespace ringfence::sim {
+
+void Fleet::draw_fault() {
+  if (now() >= trouble_ends_) return;
+  after(between(30_ms, plan_.fault_pause_max), [this] { draw_fault(); });
+  const std::uint64_t kind = random(11);
+  if (kind < 4 && plan_.has_backend_faults) draw_backend_fault();
+  if (kind >= 4 && kind < 7 && plan_.has_agent_faults) draw_agent_fault();
+  if (kind >= 7 && kind < 10 && plan_.has_network_faults) draw_network_fault();
+  if (kind == 10 && plan_.has_flush_alls) flush_all();
+}
+
+// Leaders are rare, and worth it.
+std::size_t Fleet::some_host() {
+  const auto leader = engine_.leader().has_value() ? host_of(*engine_.leader()) : std::nullopt;
+  if (leader.has_value() && chance(40)) return *leader;
+  return random(hosts_.size());
+}
+
+void Fleet::draw_backend_fault() {
+  const std::size_t backend = random(backends_.size());
+  if (chance(30)) {
+    cut_from_some(backend);
+  } else {
+    break_backend(backend);
+  }
+}
+
+void Fleet::draw_agent_fault() {
+  const std::size_t place = some_host();
+  Host& host = hosts_[place];
+  if (host.node == nullptr) return;
+  engine_.has_unknown_outcomes = chance(20);
+  engine_.is_slow = chance(20);
+  switch (random(5)) {
+    case 0:
+      return crash_agent(place, may_lose_state(place) && chance(40));
+    case 1:
+    case 2:
+      return pause(place, chance(50) ? between(10_ms, 1000_ms) : between(1000_ms, 4000_ms));
+    case 3:
+      trace(place, "sees its clock jump");
+      host.jumped = Duration{host.jumped.ns + between(1_ms, 5000_ms).ns};
+      host.must_tell_jump = true;
+      return;
+    default:
+      if (host.is_paused || host.is_closed) return;
+      trace(place, "is asked to stop");
+      return give(place, ShutdownAsked{});
+  }
+}
+
+void Fleet::pause(std::size_t place, Duration length) {
+  Host& host = hosts_[place];
+  if (host.is_paused) return;
+  trace(place, fmt::format("stands still for {} ms", length.ns / 1'000'000));
+  host.is_paused = true;
+  mesh_.pause(place, true);
+  after_in_life(place, length, [this, place, length] {
+    Host& then = hosts_[place];
+    trace(place, "goes on");
+    then.is_paused = false;
+    then.must_tell_jump = then.must_tell_jump || length > 2_s;
+    mesh_.pause(place, false);
+    work(place);
+  });
+}
+
+// Of a voter only while the others all have theirs: what a quorum lost is lost.
+bool Fleet::may_lose_state(std::size_t place) const {
+  const ViewPtr view = truth_.view();
+  const AgentId id = hosts_[place].disk.id;
+  if (view->find(id) == nullptr) return false;
+  bool is_voter = hosts_[place].disk.is_voter;
+  for (const AgentId voter : engine_.voters()) {
+    is_voter = is_voter || voter == id;
+    const auto other = host_of(voter);
+    if (!other.has_value() || hosts_[*other].has_lost_state) return false;
+  }
+  return !is_voter || engine_.voters().size() >= 3;
+}
+
+void Fleet::draw_network_fault() {
+  switch (random(4)) {
+    case 0:
+      return split();
+    case 1:
+    case 2:
+      return cut_some();
+    default:
+      break;
+  }
+  for (int i = 0; i < 3; ++i) {
+    const std::size_t a = some_host();
+    const std::size_t b = random(hosts_.size());
+    if (a != b) mesh_.break_connection(a, b);
+  }
+  if (chance(50)) engine_.depose();
+}
+
+// Two sides that hear nothing of each other; one of them may be a single host.
+void Fleet::split() {
+  std::vector<bool> is_left(hosts_.size());
+  if (chance(50)) {
+    is_left[some_host()] = true;
+  } else {
+    for (std::size_t i = 0; i < is_left.size(); ++i) is_left[i] = chance(50);
+  }
+  std::string left;
+  for (std::size_t i = 0; i < is_left.size(); ++i) {
+    if (is_left[i]) left += " " + hosts_[i].address;
+  }
+  trace("the mesh splits:" + left + " and the others");
+  const Duration length = between(50_ms, 4000_ms);
+  for (std::size_t a = 0; a < hosts_.size(); ++a) {
+    for (std::size_t b = 0; b < hosts_.size(); ++b) {
+      if (is_left[a] == is_left[b]) continue;
+      mesh_.cut(a, b);
+      after(length, [this, a, b] { mesh_.heal(a, b); });
+    }
+  }
+}
+
+// One host is heard by some no more, or hears some no more.
+void Fleet::cut_some() {
+  const std::size_t place = some_host();
+  const bool is_outward = chance(50);
+  const std::uint64_t percent = chance(50) ? 100 : 40;
+  trace(place, is_outward ? "is not heard by some" : "does not hear some");
+  const Duration length = between(20_ms, 3000_ms);
+  for (std::size_t peer = 0; peer < hosts_.size(); ++peer) {
+    if (peer == place || !chance(percent)) continue;
+    const std::size_t from = is_outward ? place : peer;
+    const std::size_t to = is_outward ? peer : place;
+    mesh_.cut(from, to);
+    after(length, [this, from, to] { mesh_.heal(from, to); });
+  }
+}
+
+void Fleet::flush_all() {
+  const std::size_t host = random(hosts_.size());
+  if (hosts_[host].node == nullptr) return;
+  const RequestId id{++last_request_};
+  flush_all_begin_[id.value] = now();
+  truth_.flush_all_asked();
+  trace(host, "is asked to flush the pool");
+  give(host, FlushAllAsked{id, "p", "sim"});
+}
+
+}  // namespace ringfence::sim
