@@ -71,8 +71,8 @@ class Forming {
   std::set<std::string> own_addresses_;  // seeds that lead to this agent
   std::set<AgentId> promises_;           // to form `cluster_id_`; empty: not asking
   std::set<AgentId> strangers_;          // of other fleets, told already
-  bool are_peers_new_ = true;  // to a fleet that was formed
-  std::size_t own_count_ = 0;  // agents in its view, as reviewed
+  bool are_peers_new_ = true;            // to a fleet that was formed
+  std::size_t own_count_ = 0;            // agents in its view, as reviewed
   Instant settled_at_;                   // the last change among the peers
   Instant ask_at_;
   Instant wake_at_ = far_future;

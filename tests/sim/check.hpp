@@ -54,7 +54,7 @@ class Check {
   std::uint64_t order_ = 0;
   agent::core::Proposal proposed_;  // the newest in the log
   agent::core::LogIndex proposed_at_;
-  std::map<std::uint64_t, std::uint64_t> digests_;          // of each epoch
+  std::map<std::uint64_t, std::uint64_t> digests_;         // of each epoch
   std::map<std::size_t, std::uint64_t> published_epochs_;  // the newest of each host
   std::uint64_t hit_count_ = 0;
   std::vector<std::string> failures_;

@@ -47,8 +47,10 @@ MeshEnds Fleet::mesh_ends() {
   ends.up = [this](std::size_t host, std::size_t peer) {
     const Host& other = hosts_[peer];
     hosts_[host].peers[peer] = other.disk.id;
-    give(host, PeerUp{other.disk.id, Incarnation{other.life}, other.address, other.address,
-                      {other.address}});
+    give(
+        host,
+        PeerUp{
+            other.disk.id, Incarnation{other.life}, other.address, other.address, {other.address}});
   };
   ends.down = [this](std::size_t host, std::size_t peer) {
     trace(host, "loses its connection to " + hosts_[peer].address);

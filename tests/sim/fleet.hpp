@@ -29,11 +29,11 @@ namespace ringfence::sim {
 // A rule of the design that the world around the nodes breaks, to see that the checks notice.
 enum class Mutation : std::uint8_t {
   none,
-  acknowledges_without_fencing,    // FenceSlots are dropped, the acknowledgement goes out
-  skips_flush,                     // a flush is reported as verified and was not done
-  counts_lease_from_arrival,       // a deadline is counted from the reply and not from the question
-  new_leader_activates_at_once,    // it is told that it was elected a lease ago
-  generations_are_not_raised,      // on the wire, every generation is the first
+  acknowledges_without_fencing,  // FenceSlots are dropped, the acknowledgement goes out
+  skips_flush,                   // a flush is reported as verified and was not done
+  counts_lease_from_arrival,     // a deadline is counted from the reply and not from the question
+  new_leader_activates_at_once,  // it is told that it was elected a lease ago
+  generations_are_not_raised,    // on the wire, every generation is the first
 };
 
 struct FleetPlan {

@@ -35,8 +35,8 @@ void Fleet::look(std::size_t host, std::size_t place) {
     give(host, BackendUnreachable{"p", backend.address, "no answer"});
   } else if (!watch.is_connected) {
     watch = Watch{false, true, backend.is_claimed, true};
-    give(host, BackendAnswered{"p", backend.address, !backend.store.empty(), "",
-                               backend.is_claimed, "1"});
+    give(host, BackendAnswered{"p", backend.address, !backend.store.empty(), "", backend.is_claimed,
+                               "1"});
   } else if (watch.expects_claim && !backend.is_claimed) {
     watch.expects_claim = false;
     give(host, BackendContentsLost{"p", backend.address, "its claim is gone"});
@@ -66,8 +66,8 @@ FlushOutcome Fleet::flush_now(std::size_t host, std::size_t place) {
   return FlushOutcome::verified;
 }
 
-// Dies and returns empty, is cut off and returns with what it held, restarts unseen, flaps, or turns
-// into one that does not flush.
+// Dies and returns empty, is cut off and returns with what it held, restarts unseen, flaps, or
+// turns into one that does not flush.
 void Fleet::break_backend(std::size_t place) {
   Memcached& backend = backends_[place];
   const std::uint64_t kind = random(6);

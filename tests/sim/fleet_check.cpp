@@ -32,8 +32,7 @@ std::string Segment::address(std::uint16_t index) const {
 
 void FleetCheck::committed(LogIndex index, const std::string& bytes) {
   const auto entry = decode_entry(bytes);
-  const auto* activation =
-      entry.has_value() ? std::get_if<Activation>(&*entry) : nullptr;
+  const auto* activation = entry.has_value() ? std::get_if<Activation>(&*entry) : nullptr;
   const OpenChange* open = replica_.open();
   const bool closes = activation != nullptr && open != nullptr &&
                       activation->proposal == open->index &&
@@ -53,10 +52,9 @@ void FleetCheck::activating(const OpenChange& open) {
     const std::shared_ptr<Segment> segment = weak.lock();
     if (segment == nullptr || segment->deadline <= clock_of_(segment->host)) continue;
     for (const PoolSlots& moved : open.next.moved) {
-      const auto unfenced =
-          std::find_if(moved.slots.begin(), moved.slots.end(), [&segment](std::uint32_t slot) {
-            return segment->word(slot).is_routable();
-          });
+      const auto unfenced = std::find_if(
+          moved.slots.begin(), moved.slots.end(),
+          [&segment](std::uint32_t slot) { return segment->word(slot).is_routable(); });
       if (unfenced == moved.slots.end()) continue;
       check_.fail(fmt::format("G2: epoch {} is activated while host {} may still route by slot {}",
                               open.next.view->epoch.value, segment->host, *unfenced));
@@ -87,9 +85,9 @@ void FleetCheck::moved_least(const View& before, const View& after, const Propos
       return some.index == index && some.status == BackendStatus::serving;
     });
   };
-  const bool flushes_all = std::any_of(
-      proposal.ops.begin(), proposal.ops.end(),
-      [](const Op& op) { return std::holds_alternative<FlushPool>(op); });
+  const bool flushes_all = std::any_of(proposal.ops.begin(), proposal.ops.end(), [](const Op& op) {
+    return std::holds_alternative<FlushPool>(op);
+  });
   std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint32_t> moves;
   for (std::size_t slot = 0; slot < old_pool->slots.size(); ++slot) {
     const SlotWord from = old_pool->slots[slot];
@@ -110,8 +108,8 @@ void FleetCheck::moved_least(const View& before, const View& after, const Propos
 // change's).
 void FleetCheck::fencing(std::size_t host, const FenceSlots& order) {
   if (moves_.count(order.slots.size() << 32U ^ sum_of(order.slots)) > 0) return;
-  check_.fail(fmt::format("G4: host {} fences {} slots that no change moves", host,
-                          order.slots.size()));
+  check_.fail(
+      fmt::format("G4: host {} fences {} slots that no change moves", host, order.slots.size()));
 }
 
 // A word that readers route by changes only after it was fenced.

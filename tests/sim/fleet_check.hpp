@@ -64,7 +64,7 @@ class FleetCheck {
   std::vector<std::weak_ptr<Segment>> segments_;
   std::map<std::string, std::uint64_t> flushed_, lost_;
   std::map<std::string, bool> has_trouble_;  // since its admission
-  std::set<std::uint64_t> moves_;             // of every change: a sum of its slots
+  std::set<std::uint64_t> moves_;            // of every change: a sum of its slots
   bool was_flush_all_asked_ = false;
   std::uint64_t order_ = 0;
   Instant confirmed_at_;

@@ -86,8 +86,8 @@ void FleetEngine::turn(AgentId id) {
   if (!member.runs || member.is_busy || member.tasks.empty()) return;
   member.is_busy = true;
   const bool stalls = is_slow && schedule_.chance(3);
-  const Duration delay = stalls ? schedule_.between(100_ms, 2500_ms)
-                                : schedule_.between(Duration{500'000}, 3_ms);
+  const Duration delay =
+      stalls ? schedule_.between(100_ms, 2500_ms) : schedule_.between(Duration{500'000}, 3_ms);
   schedule_.after(delay, [this, id, life = member.life] {
     if (members_[id].life == life) complete(id);
   });
@@ -159,8 +159,8 @@ bool FleetEngine::has_majority(AgentId id, const std::vector<AgentId>& voters) c
 void FleetEngine::tick() {
   schedule_.after(schedule_.between(20_ms, 50_ms), [this] { tick(); });
   if (voters_.empty()) return;
-  const bool is_led = leader_.has_value() && members_[*leader_].runs &&
-                      has_majority(*leader_, voters_);
+  const bool is_led =
+      leader_.has_value() && members_[*leader_].runs && has_majority(*leader_, voters_);
   if (!is_led) {
     if (!leaderless_since_.has_value()) {
       leaderless_since_ = schedule_.now();

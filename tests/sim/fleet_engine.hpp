@@ -1,7 +1,7 @@
 // What raft promises, and no more: one leader a term, elected by a reachable majority of the
 // committed voters; commits and barriers that need such a majority; a deposed leader that goes on
-// believing until it is told, and whose commits end with unknown outcome; followers that apply late;
-// voters that are changed one at a time. One log for the whole fleet. One thread.
+// believing until it is told, and whose commits end with unknown outcome; followers that apply
+// late; voters that are changed one at a time. One log for the whole fleet. One thread.
 #pragma once
 
 #include <cstdint>

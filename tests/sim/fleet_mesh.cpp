@@ -63,12 +63,12 @@ void FleetMesh::pause(std::size_t host, bool is_paused) {
   const std::uint64_t pause = ++nodes_[host].pause;
   for (std::size_t peer = 0; peer < host_count_ && is_paused; ++peer) {
     if (peer == host || link(host, peer).connection == 0) continue;
-    schedule_.after(peer_timeout, [this, host, peer, pause,
-                                   connection = link(host, peer).connection] {
-      if (nodes_[host].pause != pause) return;
-      side_down(peer, host, connection);
-      side_down(host, peer, connection);
-    });
+    schedule_.after(peer_timeout,
+                    [this, host, peer, pause, connection = link(host, peer).connection] {
+                      if (nodes_[host].pause != pause) return;
+                      side_down(peer, host, connection);
+                      side_down(host, peer, connection);
+                    });
   }
   for (std::size_t peer = 0; peer < host_count_ && !is_paused; ++peer) consider(host, peer);
 }
@@ -146,13 +146,12 @@ void FleetMesh::carry(std::size_t from, std::size_t to, std::string bytes) {
   Link& some = link(from, to);
   Instant& arrives_by = some.arrives_by[side(from, to)];
   arrives_by = std::max(arrives_by, schedule_.now() + delay());
-  schedule_.after(arrives_by - schedule_.now(),
-                  [this, from, to, connection = some.connection, bytes = std::move(bytes)]() mutable {
-                    const Link& then = link(from, to);
-                    const bool is_there =
-                        then.connection == connection && then.is_up[side(to, from)];
-                    if (is_there) ends_.message(to, from, std::move(bytes));
-                  });
+  schedule_.after(arrives_by - schedule_.now(), [this, from, to, connection = some.connection,
+                                                 bytes = std::move(bytes)]() mutable {
+    const Link& then = link(from, to);
+    const bool is_there = then.connection == connection && then.is_up[side(to, from)];
+    if (is_there) ends_.message(to, from, std::move(bytes));
+  });
 }
 
 // The side that hears nothing gives up, and tells the other if it can.
@@ -209,8 +208,8 @@ void FleetMesh::side_down(std::size_t host, std::size_t peer, std::uint64_t conn
 }
 
 bool FleetMesh::is_connected(std::size_t a, std::size_t b) const {
-  const bool are_well = nodes_[a].runs && nodes_[b].runs && !nodes_[a].is_paused &&
-                        !nodes_[b].is_paused;
+  const bool are_well =
+      nodes_[a].runs && nodes_[b].runs && !nodes_[a].is_paused && !nodes_[b].is_paused;
   if (!are_well || a == b) return are_well;
   const Link& some = link(a, b);
   return some.is_up[0] && some.is_up[1] && !some.is_cut[0] && !some.is_cut[1];

@@ -1,7 +1,7 @@
-// The mesh of a simulated fleet: a connection between every two agents of which one dials the other,
-// in order within a connection, with delays, cuts of one direction that hold messages back until
-// they heal or the connection is given up, and connections that break with all that was on its way.
-// One thread.
+// The mesh of a simulated fleet: a connection between every two agents of which one dials the
+// other, in order within a connection, with delays, cuts of one direction that hold messages back
+// until they heal or the connection is given up, and connections that break with all that was on
+// its way. One thread.
 #pragma once
 
 #include <array>

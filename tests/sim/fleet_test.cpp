@@ -1,5 +1,6 @@
 // Seeds of whole fleets in virtual time. RINGFENCE_SIM_SEED replays one of them, with
-// RINGFENCE_SIM_TRACE=1 it says what happens; RINGFENCE_SIM_COUNT runs more or fewer.
+// RINGFENCE_SIM_TRACE=1 it says what happens; RINGFENCE_SIM_COUNT runs more or fewer, and
+// RINGFENCE_SIM_LARGE_COUNT of the fleets of fifty and two hundred.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -25,8 +26,9 @@ std::string replay_of(std::uint64_t seed) {
 void run_seeds(std::uint64_t first, std::uint64_t count, FleetPlan plan, std::size_t smallest,
                std::size_t largest) {
   const std::uint64_t only = number_from("RINGFENCE_SIM_SEED", 0);
+  const char* more = largest < 50 ? "RINGFENCE_SIM_COUNT" : "RINGFENCE_SIM_LARGE_COUNT";
   if (only != 0) first = only;
-  count = only != 0 ? 1 : number_from("RINGFENCE_SIM_COUNT", count);
+  count = only != 0 ? 1 : number_from(more, count);
   std::uint64_t hits = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     plan.host_count = smallest + seed % (largest - smallest + 1);
@@ -42,7 +44,7 @@ void run_seeds(std::uint64_t first, std::uint64_t count, FleetPlan plan, std::si
 }
 
 TEST(G2_FleetSim, EveryFaultThenNoStaleHitAndAllAgree) {
-  run_seeds(1, 150, FleetPlan{}, 3, 7);
+  run_seeds(1, 300, FleetPlan{}, 3, 7);
 }
 
 TEST(G3_FleetSim, BackendFaultsAloneThenNothingUnflushedIsUsed) {
@@ -86,54 +88,6 @@ TEST(G1_FleetSim, TwoHundredHostsAndFiftyBackendsThenAllAgree) {
   plan.peace = 8_s;
   plan.fault_pause_max = 600_ms;
   run_seeds(600'001, 1, plan, 200, 200);
-}
-
-// --- a rule that is broken on purpose is noticed -------------------------------------------------
-
-// How many of a fixed list of seeds notice.
-int caught_by(Mutation mutation, FleetPlan plan = {}) {
-  plan.mutation = mutation;
-  plan.backend_count = 2;
-  plan.client_count = 20;
-  plan.fault_pause_max = 400_ms;
-  int caught = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    plan.host_count = 3 + seed % 5;
-    Fleet fleet(seed, plan);
-    fleet.run();
-    const auto& failures = fleet.check().failures();
-    if (failures.empty() || failures[0].rfind("liveness", 0) == 0) continue;
-    ++caught;
-  }
-  return caught;
-}
-
-constexpr int caught_min = 3;
-
-TEST(G2_Mutation, AcknowledgedWithoutFencingThenCaught) {
-  EXPECT_GE(caught_by(Mutation::acknowledges_without_fencing), caught_min);
-}
-
-TEST(G2_Mutation, NewLeaderActivatesAtOnceThenCaught) {
-  EXPECT_GE(caught_by(Mutation::new_leader_activates_at_once), caught_min);
-}
-
-TEST(G2_Mutation, LeaseCountedFromTheReplysArrivalThenCaught) {
-  EXPECT_GE(caught_by(Mutation::counts_lease_from_arrival), caught_min);
-}
-
-TEST(G2_Mutation, GenerationsNotRaisedThenCaught) {
-  FleetPlan plan;
-  plan.has_agent_faults = plan.has_network_faults = plan.has_flush_alls = false;
-  EXPECT_GE(caught_by(Mutation::generations_are_not_raised, plan), caught_min);
-}
-
-TEST(G3_Mutation, FlushSkippedThenCaught) {
-  EXPECT_GE(caught_by(Mutation::skips_flush), caught_min);
-}
-
-TEST(G2_Mutation, NothingBrokenThenNothingCaught) {
-  EXPECT_EQ(caught_by(Mutation::none), 0);
 }
 
 }  // namespace
