@@ -141,7 +141,8 @@ const char* ringfence_describe(ringfence_status status);
  * costs two round trips more.
  *
  * A backend that has no connection to spare is asked through the agent's port for a second. The
- * port says NOT_STORED also when it could not do an add, replace, append or prepend.
+ * port says NOT_STORED of an add, replace, append or prepend also when it does not know whether it
+ * was done, so by that way it is BACKEND_LOST.
  *
  * Every operation may also return NO_VIEW, LEASE_LAPSED, FENCED (its change did not end in time),
  * UNOWNED, CHANGED (the view changed under it and it could not be done again: a write may have been

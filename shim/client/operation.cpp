@@ -116,9 +116,9 @@ Answer answer_of_port(Verb verb, std::string_view line) noexcept {
   if (line == bare(port::unreachable) || line == bare(port::unknown_outcome)) {
     return answered(RINGFENCE_BACKEND_LOST);
   }
-  // The port says NOT_STORED too when it could not store: no server says that of a set or a cas.
-  const bool is_failure =
-      (verb == Verb::set || verb == Verb::cas) && line == bare(port::not_stored);
+  // The port says NOT_STORED too when it could not store, or does not know whether it did: nobody
+  // can tell that from a condition that does not hold.
+  const bool is_failure = line == bare(port::not_stored);
   return is_failure ? answered(RINGFENCE_BACKEND_LOST) : answer_of(verb, line);
 }
 

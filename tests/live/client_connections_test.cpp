@@ -152,7 +152,7 @@ TEST(ClientConnections, BackendHasNoneToSpareThenThePortServes) {
 
   EXPECT_EQ(client.get(key).value, "1");
   EXPECT_EQ(client.set(key, "2"), RINGFENCE_OK);
-  EXPECT_EQ(client.add(key, "3"), RINGFENCE_NOT_STORED);
+  EXPECT_EQ(client.add(key, "3"), RINGFENCE_BACKEND_LOST);
   EXPECT_EQ(client.remove(key), RINGFENCE_OK);
   EXPECT_EQ(client.get(key).status, RINGFENCE_MISS);
   EXPECT_EQ(client.incr(key, 1, nullptr), RINGFENCE_NOT_FOUND);

@@ -99,7 +99,7 @@ TEST(ClientOperation, ThePortsOwnWordsThenTheStatusThatTheyStandFor) {
   EXPECT_EQ(status_at_port(Verb::delete_key, port::unknown_outcome), RINGFENCE_BACKEND_LOST);
   EXPECT_EQ(status_at_port(Verb::set, port::not_stored), RINGFENCE_BACKEND_LOST);
   EXPECT_EQ(status_at_port(Verb::cas, port::not_stored), RINGFENCE_BACKEND_LOST);
-  EXPECT_EQ(status_at_port(Verb::add, port::not_stored), RINGFENCE_NOT_STORED);
+  EXPECT_EQ(status_at_port(Verb::add, port::not_stored), RINGFENCE_BACKEND_LOST);
   EXPECT_EQ(status_at_port(Verb::set, "STORED\r\n"), RINGFENCE_OK);
 }
 
