@@ -169,7 +169,8 @@ int run_leader_with_full_disk() {
   Fleet fleet;
   fleet.base.commit_timeout = core::operator""_s(1);
   const std::string small = fleet.make_dir(1);
-  if (!mount_small_disk(small, "size=40m")) return not_allowed;
+  // Once the filler is gone there is room for the log, its next segments and a snapshot.
+  if (!mount_small_disk(small, "size=96m")) return not_allowed;
   fleet.set_filter([](std::uint64_t from, std::uint64_t, const std::string& bytes) {
     return from == 1 || !is_request_vote(bytes);
   });
