@@ -4,9 +4,9 @@
 #   thread   ThreadSanitizer: unit tests, the port, the linked client, and readers while an agent is
 #            killed (the simulator has one thread)
 #   fuzz     clang and libFuzzer: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
-# With RINGFENCE_TEST_FULL=1 also what takes them too long for every change: engines of several
-# voters under ThreadSanitizer, and the fuzzers of what agents tell each other, which need the whole
-# agent compiled again.
+# With RINGFENCE_TEST_FULL=1 also what takes them too long for every change: simulated fleets under
+# AddressSanitizer, engines of several voters under ThreadSanitizer, and the fuzzers of what agents
+# tell each other, which need the whole agent compiled again.
 #   clang    clang 14 compiles everything without a warning
 set -eu
 top=$1
@@ -15,9 +15,11 @@ kind=$3
 mkdir -p "$(dirname "$build")"
 fuzz_seconds=${RINGFENCE_FUZZ_SECONDS:-10}
 if [ "${RINGFENCE_TEST_FULL:-0}" = 1 ]; then
+  left_out_simulations='^$'
   left_out_tests='^$'
   left_out_fuzzers='^$'
 else
+  left_out_simulations='FleetSim|Mutation'
   left_out_tests='EngineFleet|EngineVoters|RaftForged|VoterKilled'
   left_out_fuzzers='mesh|raft_wire'
 fi
@@ -57,7 +59,7 @@ case $kind in
     make all
     cd "$build"
     RINGFENCE_SIM_COUNT=${RINGFENCE_SIM_COUNT_ADDRESS:-60} \
-      ctest --output-on-failure -j "$(nproc)" -L 'unit|sim|live' -LE long
+      ctest --output-on-failure -j "$(nproc)" -L 'unit|sim|live' -LE long -E "$left_out_simulations"
     ;;
   thread)
     # shellcheck disable=SC2086
