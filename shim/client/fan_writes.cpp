@@ -137,8 +137,10 @@ Status FanWrites::settle_one(FanOut& fan, std::uint32_t at, bool may_repeat) {
     case Fate::waiting:
     case Fate::done:
     case Fate::unrouted:
-    case Fate::unsent:
       return may_repeat ? call.run() : RINGFENCE_CHANGED;
+    case Fate::unsent:
+      exchanged.ending = Ending::unsent;
+      break;
     case Fate::lost:
       exchanged.ending = Ending::lost;
       break;

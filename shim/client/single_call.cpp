@@ -31,7 +31,7 @@ Status SingleCall::finish_after(Next next) {
     if (!may_repeat_) return RINGFENCE_CHANGED;
     const Status refusal = route();
     if (refusal != RINGFENCE_OK) return refusal;
-    next = deadline_.is_over() ? finish(RINGFENCE_TIMED_OUT) : attempt();
+    next = deadline_.is_over() ? out_of_time() : attempt();
   }
   if (status_ == RINGFENCE_OK && operation_.result != nullptr) *operation_.result = number_;
   return status_;
@@ -121,7 +121,7 @@ SingleCall::Next SingleCall::not_taken(Taken taken) {
     case Taken::moved:
       return Next::again;  // nothing was sent: to where it belongs now
     case Taken::timed_out:
-      return finish(RINGFENCE_TIMED_OUT);
+      return out_of_time();
     case Taken::ready:
     case Taken::opening:
     case Taken::busy:
@@ -196,6 +196,11 @@ SingleCall::Next SingleCall::again() noexcept {
   return Next::again;
 }
 
+// Before anything of this attempt was sent: what an earlier one met says more than the time does.
+SingleCall::Next SingleCall::out_of_time() noexcept {
+  return finish(is_backend_lost_ ? RINGFENCE_BACKEND_LOST : RINGFENCE_TIMED_OUT);
+}
+
 void SingleCall::count_error(bool is_port) noexcept {
   counters::ShimCounters* counting = client_.counters();
   if (counting != nullptr && !is_port) counting->add_backend_error(ticket_.backend());
@@ -204,6 +209,7 @@ void SingleCall::count_error(bool is_port) noexcept {
 // Something was sent, and no answer will come.
 SingleCall::Next SingleCall::lost(bool is_port) {
   deadline_.read_clock();
+  is_backend_lost_ = true;
   if (text::is_plain_get(operation_.verb)) {
     if (is_retried_ || deadline_.is_over()) return finish(RINGFENCE_BACKEND_LOST);
     is_retried_ = true;
@@ -223,6 +229,7 @@ SingleCall::Next SingleCall::unsent(bool is_reused) {
     is_retried_ = true;
     return Next::again;
   }
+  is_backend_lost_ = true;
   if (!is_reused) pause_.sleep(deadline_);
   return deadline_.is_over() ? finish(RINGFENCE_BACKEND_LOST) : Next::again;
 }

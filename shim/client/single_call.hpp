@@ -51,6 +51,7 @@ class SingleCall {
   [[nodiscard]] Next unsent(bool is_reused);
   [[nodiscard]] bool await_next_generation() noexcept;
   [[nodiscard]] Next again() noexcept;
+  [[nodiscard]] Next out_of_time() noexcept;
   void count_error(bool is_port) noexcept;
 
   [[nodiscard]] const shm_layout::SegmentReader& segment() const noexcept {
@@ -75,7 +76,8 @@ class SingleCall {
   std::int64_t sent_ns_ = 0;  // when the last attempt began; 0: by somebody else
   Pause pause_;               // between attempts that nothing was sent of
   bool may_repeat_ = true;
-  bool is_retried_ = false;  // a get, once
+  bool is_retried_ = false;       // a get, once
+  bool is_backend_lost_ = false;  // an attempt met no backend, or lost it
 };
 
 }  // namespace ringfence::shim::client
