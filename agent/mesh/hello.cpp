@@ -62,7 +62,6 @@ std::string encode_hello(const Hello& hello) {
   out.text(hello.cluster);
   out.text(hello.peer.name);
   out.text(hello.peer.address);
-  out.text(hello.peer.about);
   return out.take();
 }
 
@@ -88,7 +87,6 @@ DecodedHello decode_hello(std::string_view bytes) {
   hello.cluster = in.text(cluster_bytes_max);
   hello.peer.name = in.text(name_bytes_max);
   hello.peer.address = in.text(address_bytes_max);
-  hello.peer.about = in.text(about_bytes_max);
   // A newer agent may say more than this one understands.
   const bool ends_well = hello.newest > protocol_max ? in.is_ok() : in.is_at_end();
   const bool is_whole = ends_well && hello.peer.id.value != 0 && !hello.cluster.empty() &&

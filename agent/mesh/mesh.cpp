@@ -25,7 +25,7 @@ Status check_self(const Self& self) {
   // What this agent would send, as the others will read it.
   Hello hello;
   hello.cluster = self.cluster;
-  hello.peer = PeerHello{self.id, self.incarnation, self.name, self.address, {}};
+  hello.peer = PeerHello{self.id, self.incarnation, self.name, self.address};
   if (decode_hello(encode_hello(hello)).refusal) {
     return Error{"mesh: cluster, name or address of this agent is too long or not printable: \"" +
                  printable(self.cluster) + "\", \"" + printable(self.name) + "\", \"" +
@@ -122,10 +122,6 @@ std::uint16_t MeshImpl::listen_port() const {
 
 void MeshImpl::dial(const std::vector<std::string>& addresses) {
   if (!is_closed_) dialler_.want(addresses);
-}
-
-void MeshImpl::set_about(std::string bytes) {
-  if (bytes.size() <= about_bytes_max) about_ = std::move(bytes);
 }
 
 bool MeshImpl::send(core::AgentId to, Channel channel, std::string_view bytes) {

@@ -11,7 +11,7 @@
 // dialled.
 //
 // Runs on the loop's thread alone; no globals, no signals (the process ignores SIGPIPE). No event
-// is called from inside send(), dial(), set_about() or close(). What is sent leaves before the loop
+// is called from inside send(), dial() or close(). What is sent leaves before the loop
 // waits again (do not send from a uv_prepare callback of your own).
 #pragma once
 
@@ -45,7 +45,6 @@ struct PeerHello {
   core::AgentId id;
   core::Incarnation incarnation;
   std::string name, address;
-  std::string about;  // opaque bytes of the core, at most about_bytes_max
 };
 
 class MeshEvents {
@@ -92,8 +91,6 @@ class Mesh {
   virtual bool send(core::AgentId to, Channel channel, std::string_view bytes) = 0;
   // The whole wanted set (seeds and peers' addresses); replaces the former. Connections stay.
   virtual void dial(const std::vector<std::string>& addresses) = 0;
-  // Told to peers that connect from now on; at most about_bytes_max, else nothing changes.
-  virtual void set_about(std::string bytes) = 0;
   [[nodiscard]] virtual std::vector<PeerReport> peers() const = 0;
   // Of the listener; 0 when there is none. What port 0 became.
   [[nodiscard]] virtual std::uint16_t listen_port() const = 0;

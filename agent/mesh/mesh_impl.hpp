@@ -27,7 +27,6 @@ class MeshImpl final : public Mesh, public ConnectionOwner, public DiallerOwner 
 
   bool send(core::AgentId to, Channel channel, std::string_view bytes) override;
   void dial(const std::vector<std::string>& addresses) override;
-  void set_about(std::string bytes) override;
   [[nodiscard]] std::vector<PeerReport> peers() const override;
   [[nodiscard]] std::uint16_t listen_port() const override;
   void close(std::function<void()> done) override;
@@ -65,7 +64,6 @@ class MeshImpl final : public Mesh, public ConnectionOwner, public DiallerOwner 
   Self self_;
   MeshEvents& events_;
   std::uint64_t nonce_;
-  std::string about_;
   StreamContext context_;
   Dialler dialler_;
   Listener* listener_ = nullptr;

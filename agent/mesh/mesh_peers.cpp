@@ -21,7 +21,7 @@ Hello MeshImpl::own_hello() const {
   Hello hello;
   hello.nonce = nonce_;
   hello.cluster = self_.cluster;
-  hello.peer = PeerHello{self_.id, self_.incarnation, self_.name, self_.address, about_};
+  hello.peer = PeerHello{self_.id, self_.incarnation, self_.name, self_.address};
   return hello;
 }
 

@@ -28,8 +28,7 @@ inline constexpr std::uint8_t channel_count = 2;
 inline constexpr std::size_t frame_header_bytes = 8;
 // 64 KiB take 0.5 ms at 1 Gbit/s: what waits behind one does not notice.
 inline constexpr std::size_t fragment_bytes_max = std::size_t{64} << 10;
-inline constexpr std::size_t about_bytes_max = std::size_t{4} << 10;
-inline constexpr std::size_t hello_bytes_max = std::size_t{6} << 10;  // about, names, numbers
+inline constexpr std::size_t hello_bytes_max = std::size_t{1} << 10;  // names and numbers
 inline constexpr std::size_t name_bytes_max = 255;                    // a host's name
 inline constexpr std::size_t address_bytes_max = 111;                 // as in the configuration
 

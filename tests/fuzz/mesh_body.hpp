@@ -55,8 +55,7 @@ inline void try_hello(std::string_view bytes) {
   const Hello& hello = decoded.hello;
   require(hello.peer.id.value != 0 && hello.oldest <= hello.newest);
   require(hello.cluster.size() <= 63 && hello.peer.name.size() <= name_bytes_max &&
-          hello.peer.address.size() <= address_bytes_max &&
-          hello.peer.about.size() <= about_bytes_max);
+          hello.peer.address.size() <= address_bytes_max);
   // One greeting has one encoding, but for what a newer agent adds.
   require(exact.starts_with(encode_hello(hello)));
 }

@@ -49,7 +49,7 @@ class RawPeer {
     Hello hello;
     hello.nonce = id;
     hello.cluster = cluster;
-    hello.peer = PeerHello{AgentId{id}, Incarnation{1}, "raw", "127.0.0.1:1", ""};
+    hello.peer = PeerHello{AgentId{id}, Incarnation{1}, "raw", "127.0.0.1:1"};
     return hello;
   }
   // Reads what is there; true once the other side has closed.

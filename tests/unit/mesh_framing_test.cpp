@@ -158,7 +158,7 @@ TEST(RandomBytes, MeshFramesAndGreetingsThenTheSameHoweverTheyAreCut) {
   std::mt19937 random(3);
   Hello hello;
   hello.cluster = "c";
-  hello.peer = PeerHello{core::AgentId{5}, core::Incarnation{1}, "n", "a:1", "about"};
+  hello.peer = PeerHello{core::AgentId{5}, core::Incarnation{1}, "n", "a:1"};
   for (int round = 0; round < 20'000; ++round) {
     std::string bytes(1, static_cast<char>(random()));
     for (auto count = random() % 8; count > 0; --count) {

@@ -14,7 +14,7 @@ Hello some_hello() {
   Hello hello;
   hello.nonce = 77;
   hello.cluster = "prod";
-  hello.peer = PeerHello{core::AgentId{5}, core::Incarnation{3}, "host", "10.0.0.5:7411", "about"};
+  hello.peer = PeerHello{core::AgentId{5}, core::Incarnation{3}, "host", "10.0.0.5:7411"};
   return hello;
 }
 
@@ -31,7 +31,6 @@ TEST(MeshHello, EncodedThenDecodedTheSame) {
   EXPECT_EQ(decoded.hello.peer.incarnation.value, 3U);
   EXPECT_EQ(decoded.hello.peer.name, "host");
   EXPECT_EQ(decoded.hello.peer.address, "10.0.0.5:7411");
-  EXPECT_EQ(decoded.hello.peer.about, "about");
 }
 
 TEST(MeshHello, CutAnywhereOrWithMoreBehindThenMalformed) {
@@ -44,11 +43,6 @@ TEST(MeshHello, CutAnywhereOrWithMoreBehindThenMalformed) {
 
 TEST(MeshHello, FieldsBeyondTheirBoundsThenMalformed) {
   Hello hello = some_hello();
-  hello.peer.about = std::string(about_bytes_max, '\0');
-  EXPECT_FALSE(refusal_of_hello(hello));
-  hello.peer.about += "x";
-  EXPECT_EQ(refusal_of_hello(hello), Refusal::malformed);
-  hello = some_hello();
   hello.cluster = std::string(64, 'c');
   EXPECT_EQ(refusal_of_hello(hello), Refusal::malformed);
   hello = some_hello();
@@ -64,7 +58,6 @@ TEST(MeshHello, TheLongestOneThenItFitsItsFrame) {
   hello.cluster = std::string(63, 'c');
   hello.peer.name = std::string(name_bytes_max, 'n');
   hello.peer.address = std::string(address_bytes_max, 'a');
-  hello.peer.about = std::string(about_bytes_max, 'b');
   EXPECT_LE(encode_hello(hello).size(), hello_bytes_max);
   EXPECT_FALSE(refusal_of_hello(hello));
 }
