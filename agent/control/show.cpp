@@ -233,8 +233,8 @@ Json view_json(const CommandSource& source) {
           {"pools", std::move(pools)}};
 }
 
-// The fleet's epoch is the newest that any agent publishes. Who is gone, or routes nothing, agrees
-// with everyone; who is here and silent does not.
+// The fleet's epoch is the newest that any agent publishes. Who is gone does not count; who is here
+// and silent does not agree.
 Json agree_json(const core::AgreeTold& told) {
   core::Epoch epoch;
   std::uint64_t digest = 0;

@@ -36,7 +36,6 @@ class Member {
   [[nodiscard]] AgentId leader() const { return leader_; }
   [[nodiscard]] Epoch published() const { return published_; }
   [[nodiscard]] Instant published_at() const { return published_at_; }
-  [[nodiscard]] bool is_caught_up() const { return is_caught_up_; }
 
  private:
   void catch_up();

@@ -34,7 +34,7 @@ void Node::Impl::on(const PeerUp& event) {
   desk.send(event.id, introduction());
   if (!leader.is_acting()) return;
   desk.send(event.id, lead());
-  desk.send(event.id, FleetWanted{wanted.of_fleet()});
+  if (!wanted_sent.empty()) desk.emit(SendMessage{event.id, wanted_sent});
 }
 
 void Node::Impl::on(const PeerAddresses& event) {
@@ -58,9 +58,9 @@ void Node::Impl::on(const SelfDialled& event) {
 // To all, when it changed; who connects is told at once.
 void Node::Impl::introduce_if_changed() {
   const Introduction now = introduction();
-  const std::string bytes = encode(now);
-  if (bytes == encode(introduced)) return;
-  introduced = now;
+  std::string bytes = encode(now);
+  if (bytes == introduced) return;
+  introduced = std::move(bytes);
   peers.send_all(now);
 }
 

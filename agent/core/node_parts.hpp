@@ -105,7 +105,7 @@ struct Node::Impl {
   void dial_if_changed();
   [[nodiscard]] Lead lead() const;
   [[nodiscard]] Introduction introduction() const;
-  Introduction introduced;  // as last told to all
+  std::string introduced;  // as last told to all, encoded
   std::vector<std::string> dialled;
   bool is_dialled_stale = true;
 
