@@ -65,6 +65,13 @@ class ClientReadme : public testing::Test {
         << in_cpp.output;
   }
 
+  // Those that this tree was built with: a sanitizer's run time is its compiler's own.
+  static std::string compilers() {
+    return std::string("CC='" RINGFENCE_TEST_CC "'; CXX='" RINGFENCE_TEST_CXX
+                       "'; export CC CXX; ") +
+           "cc() { \"$CC\" \"$@\"; }; c++() { \"$CXX\" \"$@\"; }; ";
+  }
+
   TempDir dir_;
   std::vector<Memcached> memcacheds_ = start_memcacheds(2);
   Agent agent_{impatient(memcacheds_)};
@@ -83,8 +90,8 @@ TEST_F(ClientReadme, CompiledWithPkgConfigThenBothRun) {
       "c++ -std=c++17 program.cpp -o program $(pkg-config --cflags --libs ringfence)";
   ASSERT_NE(readme.find(in_c), std::string::npos);
   ASSERT_NE(readme.find(in_cpp), std::string::npos);
-  const std::string prelude =
-      "cd '" + dir_.path() + "'; export PKG_CONFIG_PATH=\"" + folder_of("ringfence.pc") + "\"; ";
+  const std::string prelude = compilers() + "cd '" + dir_.path() + "'; export PKG_CONFIG_PATH=\"" +
+                              folder_of("ringfence.pc") + "\"; ";
   run_or_fail(prelude + in_c + " -Wall -Wextra -Wpedantic -Werror" + RINGFENCE_TEST_LINK_FLAGS +
               "; mv program program_c");
   run_or_fail(prelude + in_cpp + " -Wall -Wextra -Wpedantic -Werror" + RINGFENCE_TEST_LINK_FLAGS +
@@ -106,8 +113,9 @@ TEST_F(ClientReadme, CompiledWithTheCmakePackageThenBothRun) {
              "  target_link_libraries(program_${language} PRIVATE ringfence::ringfence)\n"
              "endforeach()\n"
              "target_compile_features(program_cpp PRIVATE cxx_std_17)\n");
-  run_or_fail("cd '" + dir_.path() + "'; cmake -G Ninja -S . -B build -DCMAKE_PREFIX_PATH='" +
-              prefix() + "' -DCMAKE_EXE_LINKER_FLAGS='" + RINGFENCE_TEST_LINK_FLAGS +
+  run_or_fail(compilers() + "cd '" + dir_.path() +
+              "'; cmake -G Ninja -S . -B build -DCMAKE_PREFIX_PATH='" + prefix() +
+              "' -DCMAKE_EXE_LINKER_FLAGS='" + RINGFENCE_TEST_LINK_FLAGS +
               "'; cmake --build build; mv build/program_c build/program_cpp .");
   expect_both_run();
 }
