@@ -67,6 +67,7 @@ void Forming::review() {
   if (has_given_up_) return;
   if (has_fleet_) {
     review_own_fleet();
+    if (!has_given_up_) tell_formed_again();
     return;
   }
   if (waits_for_living_fleet()) return;
@@ -142,6 +143,27 @@ void Forming::form() {
     if (id != desk_.settings.id) desk_.send(id, formed);
   }
   on_formed(formed);
+}
+
+// While nothing is applied the voters are those that the fleet was formed with.
+void Forming::tell_formed_again() {
+  if (desk_.applied != LogIndex{} || voters_.size() < 2) return;
+  if (desk_.now < ask_at_) {
+    wake_at_ = ask_at_;
+    return;
+  }
+  ask_at_ = desk_.now + ask_again;
+  wake_at_ = ask_at_;
+  Formed formed{cluster_id_, {}};
+  for (const AgentId id : voters_) {
+    const Peer* peer = peers_.find(id);
+    if (id != desk_.settings.id && peer == nullptr) return;  // its address is not known yet
+    formed.voters.push_back({id, peer == nullptr ? desk_.settings.address : peer->address});
+  }
+  for (const auto& [id, peer] : peers_.all()) {
+    const bool is_without = peer.introduction.has_value() && !peer.introduction->has_fleet;
+    if (peer.is_connected && is_without) desk_.send(id, formed);
+  }
 }
 
 void Forming::on_formed(const Formed& formed) {

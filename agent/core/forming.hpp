@@ -9,12 +9,16 @@
 //  1. A promise is on disk before it is given, and an agent promises one cluster id in its life. So
 //     of two majorities of one electorate, one does not come about.
 //  2. Only an agent of the own electorate gets a promise.
+//  3. Until the fleet's first entry is applied, who belongs to it tells the seeds without one that
+//  it
+//     is formed, again and again: the first telling may be lost, and a majority has to hear it.
 #pragma once
 
 #include <cstdint>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/core/desk.hpp"
 #include "agent/core/messages.hpp"
@@ -34,6 +38,7 @@ class Forming {
   void on_asked(AgentId from, const FormAsked& asked);
   void on_promised(AgentId from, const FormPromised& promised);
   void on_formed(const Formed& formed);
+  void on_voters(std::vector<AgentId> voters) { voters_ = std::move(voters); }
   void on_bootstrap(RequestId id);
   // A living fleet takes this agent in. False: it belongs to another.
   bool adopt(const ClusterId& cluster_id);
@@ -62,6 +67,7 @@ class Forming {
   void promise(const ClusterId& cluster_id);
   void start_engine(const std::vector<Voter>& voters);
   void form();
+  void tell_formed_again();
 
   Desk& desk_;
   Peers& peers_;
@@ -69,6 +75,7 @@ class Forming {
   ClusterId cluster_id_{};
   ClusterId promised_{};
   std::set<std::string> own_addresses_;  // seeds that lead to this agent
+  std::vector<AgentId> voters_;          // as committed
   std::set<AgentId> promises_;           // to form `cluster_id_`; empty: not asking
   std::set<AgentId> strangers_;          // of other fleets, told already
   bool are_peers_new_ = true;            // to a fleet that was formed

@@ -99,6 +99,11 @@ void Node::Impl::begin_to_act() {
   }
 }
 
+void Node::Impl::on(const VotersChanged& event) {
+  voting.on_voters(event.voters);
+  forming.on_voters(event.voters);
+}
+
 void Node::Impl::on(const ConfigurationLoaded& event) {
   wanted.on_configuration(event.pools, event.is_reload);
   is_wanted_stale = true;

@@ -49,7 +49,7 @@ struct Node::Impl {
   void on(const LeadershipChanged& event);
   void on(const CommitFinished& event) { leader.on_commit_finished(event); }
   void on(const QuorumConfirmed& event);
-  void on(const VotersChanged& event) { voting.on_voters(event.voters); }
+  void on(const VotersChanged& event);
   void on(const ConfigurationLoaded& event);
   void on(const BackendAnswered& event);
   void on(const BackendUnreachable& event);

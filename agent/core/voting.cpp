@@ -69,6 +69,13 @@ std::vector<Voter> Voting::ready_of(const std::vector<Voter>& wanted) const {
         ready.begin(), ready.end(), [&agent](const Voter& voter) { return voter.id == agent.id; });
     if (!is_ready && is_committed(agent.id)) ready.push_back({agent.id, agent.address});
   }
+  // An even number of voters survives no more deaths than one voter less, and needs one more of
+  // them.
+  if (ready.size() % 2 == 0) {
+    const auto spare = std::find_if(ready.rbegin(), ready.rend(),
+                                    [this](const Voter& voter) { return !is_committed(voter.id); });
+    if (spare != ready.rend()) ready.erase(std::next(spare).base());
+  }
   std::sort(ready.begin(), ready.end(), [](const Voter& a, const Voter& b) { return a.id < b.id; });
   return ready;
 }

@@ -69,10 +69,64 @@ TEST_F(CoreFleet, AgentsWhoseEnginesRunThenTheyVote) {
   join(second);
   join(third);
 
+  // Two voters would survive nobody's death, as one does, and need both.
   introduce(second, true);
-  EXPECT_EQ(ordered(), (std::vector<Voter>{{self, "h11:1"}, {second, "h22:1"}}));
+  EXPECT_EQ(ordered(), (std::vector<Voter>{{self, "h11:1"}}));
   introduce(third, true);
   EXPECT_EQ(ordered(), (std::vector<Voter>{{self, "h11:1"}, {second, "h22:1"}, {third, "h33:1"}}));
+}
+
+// Of three that formed a fleet, before their first leader: the others did not hear of it.
+class FleetJustFormed : public testing::Test {
+ protected:
+  void SetUp() override {
+    rig.give(VotersChanged{{self, second, third}});
+    for (const AgentId id : {second, third}) {
+      const std::string name = "h" + std::to_string(id.value);
+      rig.give(PeerUp{id, Incarnation{1}, name, name + ":1", {}});
+      rig.give(MessageReceived{id, encode(Introduction{})});
+    }
+  }
+  // What `id` was told since the last look.
+  std::vector<Formed> told(AgentId id) {
+    std::vector<Formed> found;
+    for (const Effect& effect : rig.effects) {
+      const auto* sent = std::get_if<SendMessage>(&effect);
+      if (sent == nullptr || sent->to != id) continue;
+      const auto message = decode_message(sent->bytes);
+      if (!message) continue;
+      if (const auto* formed = std::get_if<Formed>(&*message)) found.push_back(*formed);
+    }
+    rig.effects.clear();
+    return found;
+  }
+
+  Rig rig{in_a_fleet()};
+};
+
+TEST_F(FleetJustFormed, SeedsWithoutAFleetThenTheyAreToldUntilTheyHaveIt) {
+  rig.pass(2_s);
+  const std::vector<Formed> formed = told(second);
+  ASSERT_GE(formed.size(), 2U);
+  EXPECT_EQ(formed[0].cluster_id, Rig::settings().cluster_id);
+  EXPECT_EQ(formed[0].voters,
+            (std::vector<Voter>{{self, "h11:1"}, {second, "h22:1"}, {third, "h33:1"}}));
+
+  Introduction has_it;
+  has_it.cluster_id = Rig::settings().cluster_id;
+  has_it.has_fleet = true;
+  rig.give(MessageReceived{second, encode(has_it)});
+  rig.effects.clear();
+  rig.pass(2_s);
+  EXPECT_TRUE(told(second).empty());
+}
+
+TEST_F(FleetJustFormed, FirstEntryIsAppliedThenNobodyIsTold) {
+  rig.give(LeadershipChanged{true, Term{1}});
+  rig.pass(1_s);
+  rig.effects.clear();
+  rig.pass(2_s);
+  EXPECT_TRUE(told(second).empty());
 }
 
 // A new leader waits for leases of earlier ones, but not for one whose host said in this term that
