@@ -18,22 +18,12 @@ Milliseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<Milliseconds>(Clock::now() - start);
 }
 
-// Sets through one agent and gets through each other one that runs.
-void expect_one_cache(Agents& agents, const std::string& key) {
-  const std::size_t first = *agents.running().begin();
-  TextClient writer = agents[first].client();
-  set_until_stored(writer, key, "of " + key);
-  for (const std::size_t i : agents.running()) {
-    EXPECT_EQ(agents[i].client().get(key), "of " + key) << "through agent " << i;
-  }
-}
-
 std::string agent_id(const Agent& agent) {
   return agent.ask("status").at("agent").value("id", "");
 }
 
 class Fleet : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, Fleet, testing::Values(3, 5),
+INSTANTIATE_TEST_SUITE_P(Sizes, Fleet, testing::Values(3, 5, 10),
                          [](const auto& test) { return std::to_string(test.param); });
 
 TEST_P(Fleet, AllStartedThenTheyFormOneFleetAndRouteAlike) {

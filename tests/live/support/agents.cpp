@@ -1,5 +1,6 @@
 #include "tests/live/support/agents.hpp"
 
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -66,6 +67,7 @@ std::string Agents::seed_line() const {
 
 AgentSettings Agents::settings(std::size_t i, const std::string& mesh_lines) const {
   AgentSettings settings = impatient(memcacheds_);
+  settings.pool_lines += pool_lines_;
   settings.instance = "a" + std::to_string(i);
   settings.table_lines = "[mesh]\nlisten = \"" + mesh_addresses_[i] + "\"\nkey_file = \"" +
                          dir_.file("key") + "\"\n" + mesh_lines;
@@ -90,6 +92,11 @@ void Agents::set_mesh_lines(std::size_t i, const std::string& mesh_lines) {
 void Agents::kill(std::size_t i) {
   running_.erase(i);
   agents_.at(i)->kill();
+}
+
+void Agents::expect_ended(std::size_t i) {
+  running_.erase(i);
+  EXPECT_TRUE(wait_until([&] { return !agents_.at(i)->child().is_running(); }, fleet_patience));
 }
 
 int Agents::terminate(std::size_t i) {
@@ -176,6 +183,15 @@ std::uint64_t Agents::flush_count() const {
   std::uint64_t count = 0;
   for (const Memcached& memcached : memcacheds_) count += memcached.flush_count();
   return count;
+}
+
+void expect_one_cache(Agents& agents, const std::string& key) {
+  const std::size_t first = *agents.running().begin();
+  TextClient writer = agents[first].client();
+  set_until_stored(writer, key, "of " + key);
+  for (const std::size_t i : agents.running()) {
+    EXPECT_EQ(agents[i].client().get(key), "of " + key) << "through agent " << i;
+  }
 }
 
 }  // namespace ringfence::live

@@ -27,8 +27,10 @@ class Agents {
   void start(std::size_t i);
   // With other lines in [mesh] than all agents as seeds; a line each.
   void start_with(std::size_t i, const std::string& mesh_lines);
-  void set_mesh_lines(std::size_t i, const std::string& mesh_lines);  // for the next start
+  void set_mesh_lines(std::size_t i, const std::string& mesh_lines);      // for the next start
+  void set_pool_lines(const std::string& lines) { pool_lines_ = lines; }  // of all, from now on
   void kill(std::size_t i);
+  void expect_ended(std::size_t i);  // by itself
   int terminate(std::size_t i);
 
   [[nodiscard]] Agent& operator[](std::size_t i) { return *agents_.at(i); }
@@ -61,6 +63,10 @@ class Agents {
   std::vector<std::string> mesh_addresses_;
   std::vector<std::unique_ptr<Agent>> agents_;
   std::set<std::size_t> running_;
+  std::string pool_lines_;
 };
+
+// Sets through one agent and gets through each one that runs.
+void expect_one_cache(Agents& agents, const std::string& key);
 
 }  // namespace ringfence::live
