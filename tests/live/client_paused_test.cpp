@@ -9,6 +9,7 @@
 #include "tests/live/support/client_support.hpp"
 #include "tests/live/support/fleet.hpp"
 #include "tests/live/support/history_file.hpp"
+#include "tests/live/support/standing_program.hpp"
 #include "tests/live/support/tags.hpp"
 
 namespace ringfence::live {
@@ -21,28 +22,11 @@ constexpr const char* short_call = "200";
 constexpr Milliseconds short_call_is_over{300};
 constexpr const char* long_call = "60000";
 
-class PausedClient {
- public:
+struct PausedClient : StandingProgram {
   PausedClient(const Agent& agent, const std::string& where, const std::string& key,
                const std::string& value, const std::string& timeout_ms)
-      : output_(dir_.file("output")),
-        child_({program("paused_client"), agent.segment(), where, key, value, timeout_ms},
-               output_) {
-    if (!wait_until([this] { return is_stopped(child_.pid()); })) {
-      throw std::runtime_error("the client did not stand still: " + read_file(output_));
-    }
-  }
-  // Lets it go on; returns what it printed.
-  std::string resume() {
-    child_.signal(SIGCONT);
-    (void)child_.wait();
-    return read_file(output_);
-  }
-
- private:
-  TempDir dir_;
-  std::string output_;
-  Child child_;
+      : StandingProgram(
+            {program("paused_client"), agent.segment(), where, key, value, timeout_ms}) {}
 };
 
 std::string said(ringfence_status status) {

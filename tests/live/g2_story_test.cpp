@@ -13,6 +13,7 @@
 
 #include "tests/live/support/client_support.hpp"
 #include "tests/live/support/fleet.hpp"
+#include "tests/live/support/standing_program.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -156,27 +157,10 @@ TEST_P(G2_Story, TagsOffThenTheTakersOldValueComesBack) {
   EXPECT_GT((Story{GetParam(), Vanish::killed, false}.tell()), 0U);
 }
 
-class PausedWriter {
- public:
+// Prints what the memcached answered and what ringfence_validate() said.
+struct PausedWriter : StandingProgram {
   PausedWriter(const Agent& agent, const std::string& key, const std::string& value)
-      : output_(dir_.file("output")),
-        child_({program("paused_writer"), agent.segment(), key, value}, output_) {
-    if (!wait_until([this] { return is_stopped(child_.pid()); })) {
-      throw std::runtime_error("the writer did not stop after its route: " + read_file(output_));
-    }
-  }
-
-  // Lets it write; returns what the memcached answered and what ringfence_validate() said.
-  std::string resume() {
-    child_.signal(SIGCONT);
-    (void)child_.wait();
-    return read_file(output_);
-  }
-
- private:
-  TempDir dir_;
-  std::string output_;
-  Child child_;
+      : StandingProgram({program("paused_writer"), agent.segment(), key, value}) {}
 };
 
 std::string stored_and(int verdict) {

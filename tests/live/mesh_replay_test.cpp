@@ -1,7 +1,9 @@
 // A wire-tap between two agents: what it recorded is worth nothing when it is played again.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "tests/live/mesh_raw.hpp"
+#include "tests/live/support/text_client.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -9,29 +11,20 @@ namespace {
 // Listens, forwards one connection to `port` both ways, and keeps what the dialler sent.
 class Tap {
  public:
-  explicit Tap(std::uint16_t port) : there_(port) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof any;
-    is_open_ = bind(listener_, reinterpret_cast<sockaddr*>(&any), sizeof any) == 0 &&
-               listen(listener_, 1) == 0 &&
-               getsockname(listener_, reinterpret_cast<sockaddr*>(&any), &size) == 0;
-    port_ = ntohs(any.sin_port);
+  explicit Tap(std::uint16_t port) : there_(port), listener_(listen_on_loopback()) {
+    fcntl(listener_.fd, F_SETFL, O_NONBLOCK);
   }
   ~Tap() {
-    close(listener_);
+    close(listener_.fd);
     if (here_ >= 0) close(here_);
   }
   Tap(const Tap&) = delete;
   Tap& operator=(const Tap&) = delete;
 
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  [[nodiscard]] bool is_open() const { return is_open_; }
+  [[nodiscard]] std::string address() const { return listener_.address(); }
 
   void pump() {
-    if (here_ < 0) here_ = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (here_ < 0) here_ = accept4(listener_.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (here_ < 0) return;
     char bytes[4096];
     for (ssize_t count = 0; (count = recv(here_, bytes, sizeof bytes, 0)) > 0;) {
@@ -48,9 +41,8 @@ class Tap {
 
  private:
   RawPeer there_;
-  int listener_ = -1, here_ = -1;
-  bool is_open_ = false;
-  std::uint16_t port_ = 0;
+  ListeningSocket listener_;
+  int here_ = -1;
   std::size_t passed_bytes_ = 0;
 };
 
@@ -63,7 +55,6 @@ TEST_F(MeshReplayTest, ARecordedConnectionPlayedAgainThenNothingOfItIsTaken) {
   MeshAgent& a = rig.start(1, rig.with_key());
   MeshAgent& b = rig.start(2, rig.with_key());
   Tap tap(b.mesh->listen_port());
-  ASSERT_TRUE(tap.is_open());
   a.mesh->dial({tap.address()});
   const auto is_there = [&] {
     tap.pump();

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "agent/mesh/mesh.hpp"
-#include "tests/live/support/wait.hpp"
+#include "tests/live/support/turning_loop.hpp"
 
 namespace ringfence::live {
 
@@ -87,23 +87,18 @@ class MeshRig {
  public:
   MeshRig() {
     signal(SIGPIPE, SIG_IGN);  // as the daemon does
-    uv_loop_init(&loop_);
-    uv_timer_init(&loop_, &turn_);
     std::string pattern = std::filesystem::temp_directory_path() / "mesh-XXXXXX";
     directory_ = mkdtemp(pattern.data());
   }
   ~MeshRig() {
     while (!agents_.empty()) stop(*agents_.back());
-    uv_close(reinterpret_cast<uv_handle_t*>(&turn_), nullptr);
-    uv_run(&loop_, UV_RUN_DEFAULT);
-    const int status = uv_loop_close(&loop_);
-    if (status != 0) std::fprintf(stderr, "the loop still has handles: %s\n", uv_strerror(status));
+    loop_.end();
     std::filesystem::remove_all(directory_);
   }
   MeshRig(const MeshRig&) = delete;
   MeshRig& operator=(const MeshRig&) = delete;
 
-  [[nodiscard]] uv_loop_t* loop() { return &loop_; }
+  [[nodiscard]] uv_loop_t* loop() { return loop_.get(); }
   [[nodiscard]] std::string path(const std::string& name) const { return directory_ / name; }
 
   [[nodiscard]] std::string write_file(const std::string& name, const std::string& text,
@@ -136,7 +131,7 @@ class MeshRig {
     settings.log = [place](LogLevel, const std::string& line) { place->lines.push_back(line); };
     const Self self{AgentId{id}, Incarnation{incarnation}, cluster, "host" + std::to_string(id),
                     "127.0.0.1:1"};
-    auto mesh = Mesh::start(&loop_, settings, self, agent->told);
+    auto mesh = Mesh::start(loop_.get(), settings, self, agent->told);
     if (!mesh) {
       std::fprintf(stderr, "%s\n", mesh.error().message.c_str());
       std::abort();
@@ -152,7 +147,7 @@ class MeshRig {
   [[nodiscard]] std::string start_error(const MeshSettings& settings) {
     Told told;
     const Self self{AgentId{1}, Incarnation{1}, "test", "host", "127.0.0.1:1"};
-    const auto mesh = Mesh::start(&loop_, settings, self, told);
+    const auto mesh = Mesh::start(loop_.get(), settings, self, told);
     turn_for(Milliseconds{1});
     return mesh ? "" : mesh.error().message;
   }
@@ -167,27 +162,16 @@ class MeshRig {
     }
   }
 
-  // Turns the loop until it holds, or the limit has passed.
   [[nodiscard]] bool until(const std::function<bool()>& is_true, Milliseconds limit = patience) {
-    uv_timer_start(
-        &turn_, [](uv_timer_t*) {}, 5, 5);
-    return wait_until(
-        [&] {
-          uv_run(&loop_, UV_RUN_ONCE);
-          return is_true();
-        },
-        limit, Milliseconds{0});
+    return loop_.until(is_true, limit);
   }
-  void turn_for(Milliseconds time) {
-    static_cast<void>(until([] { return false; }, time));
-  }
+  void turn_for(Milliseconds time) { loop_.turn_for(time); }
   [[nodiscard]] bool until_up(const MeshAgent& a, const MeshAgent& b) {
     return until([&] { return a.told.is_up(b.id) && b.told.is_up(a.id); });
   }
 
  private:
-  uv_loop_t loop_{};
-  uv_timer_t turn_{};
+  TurningLoop loop_;
   std::filesystem::path directory_;
   std::vector<std::unique_ptr<MeshAgent>> agents_;
 };

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/backends/watcher.hpp"
-#include "tests/live/support/wait.hpp"
+#include "tests/live/support/turning_loop.hpp"
 
 namespace ringfence::live {
 
@@ -20,16 +20,13 @@ using namespace agent::core;  // NOLINT(google-build-using-namespace): event nam
 class WatcherRig {
  public:
   explicit WatcherRig(std::uint8_t cluster = 7)
-      : watcher_((uv_loop_init(&loop_), &loop_), {cluster_id(cluster), "test", "here"},
+      : watcher_(loop_.get(), {cluster_id(cluster), "test", "here"},
                  [this](const Event& event) { events_.push_back(event); }) {
-    uv_timer_init(&loop_, &turn_);
     watcher_.configure("pool", {50_ms, 200_ms, 200_ms});
   }
   ~WatcherRig() {
     watcher_.close([] {});
-    uv_close(reinterpret_cast<uv_handle_t*>(&turn_), nullptr);
-    uv_run(&loop_, UV_RUN_DEFAULT);
-    uv_loop_close(&loop_);
+    loop_.end();
   }
   WatcherRig(const WatcherRig&) = delete;
   WatcherRig& operator=(const WatcherRig&) = delete;
@@ -43,20 +40,10 @@ class WatcherRig {
   void watch(const std::string& address) { watcher_.start({"pool", address}); }
   Watcher& watcher() { return watcher_; }
 
-  // Turns the loop until it holds, or `patience` has passed.
   [[nodiscard]] bool until(const std::function<bool()>& is_true, Milliseconds limit = patience) {
-    uv_timer_start(
-        &turn_, [](uv_timer_t*) {}, 5, 5);
-    return wait_until(
-        [&] {
-          uv_run(&loop_, UV_RUN_ONCE);
-          return is_true();
-        },
-        limit, Milliseconds{0});
+    return loop_.until(is_true, limit);
   }
-  void turn_for(Milliseconds time) {
-    static_cast<void>(until([] { return false; }, time));
-  }
+  void turn_for(Milliseconds time) { loop_.turn_for(time); }
 
   template <typename Kind>
   [[nodiscard]] std::size_t count() const {
@@ -86,8 +73,7 @@ class WatcherRig {
   }
 
  private:
-  uv_loop_t loop_{};
-  uv_timer_t turn_{};
+  TurningLoop loop_;
   std::vector<Event> events_;
   std::size_t taken_[std::variant_size_v<Event>] = {};
   std::uint64_t flush_id_ = 0;

@@ -34,7 +34,11 @@ inline Client client_of(const std::string& segment, Options options = {}) {
   return client;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifndef __has_feature  // gcc tells by macros
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 inline constexpr bool is_sanitized = true;
 #else
 inline constexpr bool is_sanitized = false;

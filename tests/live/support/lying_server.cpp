@@ -1,7 +1,5 @@
 #include "tests/live/support/lying_server.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +7,8 @@
 #include <array>
 #include <string_view>
 #include <vector>
+
+#include "tests/live/support/text_client.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -29,17 +29,9 @@ void send_all(int fd, std::string_view bytes) {
 }  // namespace
 
 LyingServer::LyingServer() {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  listen_fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listen_fd_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-      listen(listen_fd_, SOMAXCONN) != 0 ||
-      getsockname(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("the lying server cannot listen");
-  }
-  address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const ListeningSocket listening = listen_on_loopback();
+  listen_fd_ = listening.fd;
+  address_ = listening.address();
   thread_ = std::thread([this] { run(); });
 }
 

@@ -1,7 +1,5 @@
 #include "tests/live/support/scripted_server.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +7,8 @@
 #include <array>
 #include <stdexcept>
 #include <vector>
+
+#include "tests/live/support/text_client.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -19,17 +19,9 @@ constexpr std::size_t chunk_bytes = 65536;
 }  // namespace
 
 ScriptedServer::ScriptedServer(Script script) : script_(std::move(script)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  listen_fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listen_fd_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-      listen(listen_fd_, SOMAXCONN) != 0 ||
-      getsockname(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("the scripted server cannot listen");
-  }
-  address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const ListeningSocket listening = listen_on_loopback();
+  listen_fd_ = listening.fd;
+  address_ = listening.address();
   thread_ = std::thread([this] { run(); });
 }
 

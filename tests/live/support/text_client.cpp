@@ -69,20 +69,25 @@ int connect_to(const std::string& address) {
   return address.starts_with('/') ? connect_unix(address) : connect_inet(address);
 }
 
-std::uint16_t free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+ListeningSocket listen_on_loopback() {
+  ListeningSocket made{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  const bool is_bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
-                        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  const int bind_errno = errno;
-  close(fd);
-  if (!is_bound) {
-    throw std::system_error(bind_errno, std::generic_category(), "bind a free port");
+  if (bind(made.fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      listen(made.fd, SOMAXCONN) != 0 ||
+      getsockname(made.fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "listen on a free port");
   }
-  return ntohs(address.sin_port);
+  made.port = ntohs(address.sin_port);
+  return made;
+}
+
+std::uint16_t free_port() {
+  const ListeningSocket listening = listen_on_loopback();
+  close(listening.fd);
+  return listening.port;
 }
 
 TextClient::TextClient(const std::string& address, Milliseconds timeout)

@@ -48,6 +48,13 @@ class TextClient {
 
 // A port of 127.0.0.1 that was free a moment ago.
 [[nodiscard]] std::uint16_t free_port();
+// A socket that listens there; throws when there is none.
+struct ListeningSocket {
+  int fd = -1;
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port); }
+};
+[[nodiscard]] ListeningSocket listen_on_loopback();
 // A connected socket to "host:port" or a unix path, or -1 with errno.
 [[nodiscard]] int connect_to(const std::string& address);
 
