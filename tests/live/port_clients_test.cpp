@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/live/support/port_host.hpp"
+#include "tests/live/support/sanitized.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -35,14 +36,6 @@ std::size_t resident_bytes() {
   file >> total >> resident;
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
-
-// AddressSanitizer keeps freed memory back: its figures say nothing of ours.
-constexpr bool counts_memory =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    false;
-#else
-    true;
-#endif
 
 // The longest of 200 small requests.
 std::chrono::microseconds slowest_get(TextClient& client, const std::string& key) {
@@ -101,7 +94,7 @@ TEST_P(PortClients, TenThousandIdleConnectionsThenLittleMemoryAndOthersAreServed
     const IdleConnections idle{host.address(), count};
     EXPECT_TRUE(wait_until([&] { return host.port().counters().curr_connections == count + 1; }));
 
-    if (counts_memory) {
+    if (!is_sanitized) {
       const std::size_t each = (resident_bytes() - before) / count;
       EXPECT_LT(each, 2048U);
       RecordProperty("bytes_per_idle_client", static_cast<int>(each));
@@ -142,7 +135,7 @@ TEST_P(PortClients, GibibyteAnnouncedThenItStreamsPastAndMemoryStaysSmallAndOthe
     EXPECT_EQ(other.get("o"), std::nullopt);
   }
 
-  if (counts_memory) {
+  if (!is_sanitized) {
     EXPECT_LT(resident_bytes(), before + (16U << 20U));
   }
 }
@@ -166,7 +159,7 @@ TEST_P(PortClients, ClientsThatNeverReadThenMemoryIsBoundedAndOthersGoOn) {
 
   // Each may hold what the window of its first burst lets in, up to client_buffer_max (32 MiB).
   EXPECT_LT(slowest, 1500ms);
-  if (counts_memory) {
+  if (!is_sanitized) {
     EXPECT_LT(resident_bytes(), before + 8 * (34U << 20U));
   }
   EXPECT_TRUE(wait_until([&] { return host.port().counters().closed_slow_clients > 0; }));

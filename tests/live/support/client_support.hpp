@@ -11,6 +11,7 @@
 #include <string>
 
 #include "shim/ringfence.hpp"
+#include "tests/live/support/sanitized.hpp"
 #include "tests/live/support/wait.hpp"
 
 // In the enum's own namespace, where GoogleTest looks.
@@ -33,16 +34,6 @@ inline Client client_of(const std::string& segment, Options options = {}) {
   }
   return client;
 }
-
-#ifndef __has_feature  // gcc tells by macros
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 class Stopwatch {
  public:
