@@ -74,7 +74,7 @@ case $kind in
   address)
     configure_address
     make all
-    RINGFENCE_SIM_COUNT=${RINGFENCE_SIM_COUNT_ADDRESS:-60} \
+    RINGFENCE_SIM_COUNT=${RINGFENCE_SIM_COUNT_ADDRESS:-30} \
       run_tests -j "$(nproc)" -L 'unit|sim|live' -LE long -E "$left_out_simulations"
     ;;
   fuzz)

@@ -65,11 +65,13 @@ class ClientReadme : public testing::Test {
         << in_cpp.output;
   }
 
-  // Those that this tree was built with: a sanitizer's run time is its compiler's own.
-  static std::string compilers() {
-    return std::string("CC='" RINGFENCE_TEST_CC "'; CXX='" RINGFENCE_TEST_CXX
-                       "'; export CC CXX; ") +
-           "cc() { \"$CC\" \"$@\"; }; c++() { \"$CXX\" \"$@\"; }; ";
+  // Those that this tree was built with, as cc and c++: a sanitizer's run time is its compiler's
+  // own.
+  [[nodiscard]] std::string compilers() const {
+    const std::string bin = dir_.file("bin");
+    return "mkdir -p '" + bin + "' && ln -sf '" RINGFENCE_TEST_CC "' '" + bin +
+           "/cc' && ln -sf '" RINGFENCE_TEST_CXX "' '" + bin + "/c++' && PATH='" + bin +
+           "':$PATH && export PATH; unset CC CXX; ";
   }
 
   TempDir dir_;

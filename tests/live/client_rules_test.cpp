@@ -12,7 +12,7 @@
 namespace ringfence::live {
 namespace {
 
-constexpr Milliseconds slack{300};       // for a loaded machine; 20 ms are promised
+constexpr Milliseconds slack{1000};      // for a loaded machine; 20 ms are promised
 constexpr Milliseconds short_time{150};  // of calls that are to run out of it
 
 PortHostSettings settings_of(bool has_tags) {

@@ -23,7 +23,7 @@ namespace ringfence::live {
 
 // What a call may take beyond its timeout: 20 ms are promised; the rest is for a machine with more
 // to do than it has cores, and for sanitizers.
-inline constexpr Milliseconds slack{400};
+inline constexpr Milliseconds slack{1000};
 
 inline Client client_of(const std::string& segment, Options options = {}) {
   options.segment_path = segment.c_str();
