@@ -137,9 +137,10 @@ void World::publish(const PublishView& order) {
     for (const std::uint32_t slot : fenced.slots) words[slot] = words[slot].fenced();
   }
   for (std::size_t slot = 0; slot < words.size(); ++slot) {
-    if (segment_->deadline > now_) check_.stored(segment_->slots[slot], words[slot].unfenced());
-    segment_->slots[slot] = words[slot];
+    const bool is_routed_by = segment_->slots[slot] != words[slot] && segment_->deadline > now_;
+    if (is_routed_by) check_.stored(segment_->slots[slot], words[slot].unfenced());
   }
+  segment_->slots = std::move(words);
   segment_->addresses.clear();
   for (const Backend& backend : pool->backends)
     segment_->addresses[backend.index] = backend.address;

@@ -174,7 +174,7 @@ void Fleet::verify(std::size_t place) {
     check_.fail("liveness: in peace " + host.address + " has no lease");
   }
   for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
-    if (host.segment->word(slot).is_routable()) continue;
+    if (host.segment->is_routable(slot)) continue;
     return check_.fail(
         fmt::format("liveness: in peace {} does not route slot {}", host.address, slot));
   }

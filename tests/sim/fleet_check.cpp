@@ -54,7 +54,7 @@ void FleetCheck::activating(const OpenChange& open) {
     for (const PoolSlots& moved : open.next.moved) {
       const auto unfenced = std::find_if(
           moved.slots.begin(), moved.slots.end(),
-          [&segment](std::uint32_t slot) { return segment->word(slot).is_routable(); });
+          [&segment](std::uint32_t slot) { return segment->is_routable(slot); });
       if (unfenced == moved.slots.end()) continue;
       check_.fail(fmt::format("G2: epoch {} is activated while host {} may still route by slot {}",
                               open.next.view->epoch.value, segment->host, *unfenced));
@@ -117,8 +117,10 @@ void FleetCheck::publishing(const Segment& segment, const PublishView& order) {
   const Pool* next = order.view->find("p");
   if (next == nullptr || segment.pool == nullptr) return;
   if (segment.deadline <= clock_of_(segment.host)) return;
+  const std::vector<SlotWord>& now = segment.pool->slots;
   for (std::uint32_t slot = 0; slot < next->slots.size(); ++slot) {
-    if (!segment.fenced[slot]) check_.stored(segment.pool->slots[slot], next->slots[slot]);
+    if (now[slot] == next->slots[slot] || segment.fenced[slot]) continue;
+    check_.stored(now[slot], next->slots[slot]);
   }
 }
 

@@ -26,6 +26,9 @@ struct Segment {
   bool is_raised = true;       // false: a mutation that leaves the generations as they were
 
   [[nodiscard]] SlotWord word(std::uint32_t slot) const;
+  [[nodiscard]] bool is_routable(std::uint32_t slot) const {
+    return pool != nullptr && !fenced[slot] && pool->slots[slot].is_routable();
+  }
   [[nodiscard]] std::string address(std::uint16_t backend) const;
 };
 
