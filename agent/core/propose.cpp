@@ -121,11 +121,14 @@ void Leader::plan_departures(Plan& plan) {
   for (const Agent& agent : desk_.replica.view()->agents) {
     if (agent.id == desk_.settings.id || peers_.is_connected(agent.id) || plan.is_full()) continue;
     const auto& peers = peers_.all();
+    const bool is_mine =
+        agent.address == desk_.settings.address;  // this host's own former identity
     const bool is_replaced =
-        !agent.address.empty() && std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
-          return peer.first != agent.id && peer.second.address == agent.address &&
-                 forming_.is_own(peer.second);
-        });
+        !agent.address.empty() &&
+        (is_mine || std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
+           return peer.first != agent.id && peer.second.address == agent.address &&
+                  forming_.is_own(peer.second);
+         }));
     const Duration silence = peers_.silence(agent.id);
     const bool is_forgotten = silence >= desk_.settings.forget_after;
     if (!is_replaced && !is_forgotten) {

@@ -230,6 +230,7 @@ void Fleet::perform_on_engine(std::size_t place, const Effect& effect) {
   } else if (std::holds_alternative<ConfirmQuorum>(effect)) {
     engine.confirm(id, clock_of(place));
   } else if (const auto* voters = std::get_if<SetVoters>(&effect)) {
+    trace(place, fmt::format("wants {} voters", voters->voters.size()));
     engine.set_voters(id, voters->voters);
   } else if (std::holds_alternative<HandOver>(effect)) {
     engine.hand_over(id);

@@ -122,7 +122,10 @@ void FleetCheck::left_enough(const OpenChange& open) {
   const bool gives_out =
       std::any_of(open.proposal.ops.begin(), open.proposal.ops.end(),
                   [](const Op& op) { return std::holds_alternative<Reassign>(op); });
-  if (!gives_out || pool == nullptr) return;
+  const bool is_made_anew =  // with other tags: every backend is to be admitted again
+      std::any_of(open.proposal.ops.begin(), open.proposal.ops.end(),
+                  [](const Op& op) { return std::holds_alternative<SetPool>(op); });
+  if (!gives_out || is_made_anew || pool == nullptr) return;
   const auto serving = static_cast<std::uint32_t>(std::count_if(
       pool->backends.begin(), pool->backends.end(),
       [](const Backend& backend) { return backend.status == BackendStatus::serving; }));

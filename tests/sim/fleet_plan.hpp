@@ -59,4 +59,26 @@ struct FleetPlan {
   }
 };
 
+// Fewer backends, so that slots soon come back to where they were; and more trouble.
+inline FleetPlan dense() {
+  FleetPlan plan;
+  plan.backend_count = 2;
+  plan.client_count = 20;
+  plan.fault_pause_max = 400_ms;
+  return plan;
+}
+
+// Budgets that are soon used up.
+inline FleetPlan mass_failures() {
+  FleetPlan plan;
+  plan.backend_count = 8;
+  plan.has_mass_failures = true;
+  plan.has_flush_alls = false;
+  plan.timing.eviction_burst = 2;
+  plan.timing.eviction_refill = 1_s;
+  plan.timing.admission_burst = 3;
+  plan.timing.admission_refill = 500_ms;
+  return plan;
+}
+
 }  // namespace ringfence::sim

@@ -63,13 +63,53 @@ TEST(G2_FleetSim, OneAndTwoHostsThenNoStaleHitAndAllAgree) {
   run_seeds(300'001, 100, FleetPlan{}, 1, 2);
 }
 
-// Fewer backends, so that slots soon come back to where they were; and more trouble.
 TEST(G2_FleetSim, DenseTroubleOfFewBackendsThenNoStaleHitAndAllAgree) {
+  run_seeds(400'001, 100, dense(), 3, 5);
+}
+
+TEST(G2_FleetSim, WitnessesAndZonesThenNoStaleHitAndVotesAreSpread) {
   FleetPlan plan;
   plan.backend_count = 2;
-  plan.client_count = 20;
-  plan.fault_pause_max = 400_ms;
-  run_seeds(400'001, 100, plan, 3, 7);
+  plan.witness_count = 1;
+  plan.zone_count = 2;
+  run_seeds(700'001, 60, plan, 3, 6);
+}
+
+TEST(G2_FleetSim, HostsLeaveForLongAndForGoodThenTheyAreForgottenAndReplaced) {
+  FleetPlan plan;
+  plan.backend_count = 2;
+  plan.has_departures = true;
+  plan.forget_after = 3_s;
+  plan.zone_count = 3;
+  run_seeds(800'001, 80, plan, 3, 8);
+}
+
+TEST(G2_FleetSim, FormedByCommandThenNoStaleHitAndAllAgree) {
+  FleetPlan plan;
+  plan.beginning = Beginning::by_bootstrap;
+  run_seeds(900'001, 30, plan, 1, 4);
+}
+
+TEST(G2_FleetSim, AFleetOfOneIsGivenSeedsThenItJoinsTheOther) {
+  FleetPlan plan;
+  plan.beginning = Beginning::with_loner;
+  run_seeds(1'000'001, 50, plan, 3, 5);
+}
+
+TEST(G3_FleetSim, WithoutTagsThenFlushedAfterTheLastFence) {
+  FleetPlan plan;
+  plan.has_tags = false;
+  run_seeds(1'100'001, 40, plan, 2, 5);
+}
+
+TEST(G2_FleetSim, TagsComeAndGoThenNoStaleHitOfATaggedKey) {
+  FleetPlan plan = dense();
+  plan.has_option_changes = true;
+  run_seeds(1'200'001, 40, plan, 2, 5);
+}
+
+TEST(G6_FleetSim, ManyBackendsDieAtOnceThenNeitherEvictionsNorAdmissionsAreAStorm) {
+  run_seeds(1'300'001, 50, mass_failures(), 1, 5);
 }
 
 TEST(G1_FleetSim, FiftyHostsThenAllAgree) {
