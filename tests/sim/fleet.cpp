@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+
+#include "tests/sim/seeds.hpp"
 
 namespace ringfence::sim {
 
 Fleet::Fleet(std::uint64_t seed, FleetPlan plan)
     : plan_(plan),
-      is_traced_(std::getenv("RINGFENCE_SIM_TRACE") != nullptr),  // NOLINT(concurrency-mt-unsafe)
+      is_traced_(is_traced()),
       schedule_(seed),
       budgets_(check_, plan.timing),
       mesh_(schedule_, plan.host_count, mesh_ends()),
