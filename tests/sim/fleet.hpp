@@ -57,7 +57,7 @@ class Fleet {
   struct Disk {
     AgentId id;
     ClusterId cluster_id{}, promised{};
-    bool has_fleet = false, is_voter = false;
+    bool has_fleet = false, is_voter = false, is_founder = false;
     Term term;
   };
   struct Host {

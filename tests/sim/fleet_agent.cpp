@@ -11,6 +11,15 @@ namespace {
 
 constexpr Duration lease = 2_s;
 
+// Something on disk changes: what was done before it, and what comes after, had better not rely on
+// each other.
+bool is_kept(const Effect& effect) {
+  return std::holds_alternative<AdoptFleet>(effect) ||
+         std::holds_alternative<PromiseFleet>(effect) ||
+         std::holds_alternative<RememberTerm>(effect) ||
+         std::holds_alternative<StartEngine>(effect) || std::holds_alternative<StopEngine>(effect);
+}
+
 }  // namespace
 
 // --- a life --------------------------------------------------------------------------------------
@@ -70,8 +79,12 @@ void Fleet::start_agent(std::size_t place) {
   mesh_.start(place);
   const std::uint64_t life = host.life;
   if (host.disk.is_voter) {
-    (void)realm_of(place)->engine.start(host.disk.id, {});
-    realm_of(place)->engine.restore(host.disk.id);
+    Realm* realm = realm_of(place);
+    if (realm == nullptr) realm = &found_realm(host.disk.cluster_id);
+    std::vector<Voter> bootstrap;
+    if (host.disk.is_founder) bootstrap.push_back({host.disk.id, host.address});
+    (void)realm->engine.start(host.disk.id, bootstrap);
+    realm->engine.restore(host.disk.id);
   }
   if (host.node == nullptr || host.life != life) return;
   give(place, ConfigurationLoaded{{wanted_by(place)}, false});
@@ -169,7 +182,8 @@ void Fleet::step(std::size_t place, const Event& event) {
   const Effects effects = host.node->step(clock, now().ns / 1'000'000, event);
   for (const Effect& effect : effects) {
     if (host.node == nullptr) return;
-    const bool dies = plan_.has_agent_faults && now() < trouble_ends_ && random(20'000) == 0;
+    const bool may_die = plan_.has_agent_faults && now() < trouble_ends_;
+    const bool dies = may_die && random(is_kept(effect) ? plan_.odds_at_disk : 20'000) == 0;
     if (dies) return crash_agent(place, false);
     perform(place, effect);
   }
@@ -201,6 +215,7 @@ void Fleet::perform(std::size_t host, const Effect& effect) {
   } else if (const auto* fleet = std::get_if<AdoptFleet>(&effect)) {
     disk.cluster_id = fleet->cluster_id;
     disk.has_fleet = true;
+    if (fleet->is_founder) disk.is_voter = disk.is_founder = true;
   } else if (const auto* promise = std::get_if<PromiseFleet>(&effect)) {
     disk.promised = promise->cluster_id;
   } else if (const auto* term = std::get_if<RememberTerm>(&effect)) {
@@ -236,7 +251,7 @@ void Fleet::perform_on_engine(std::size_t place, const Effect& effect) {
     engine.hand_over(id);
   } else if (std::holds_alternative<StopEngine>(effect)) {
     trace(place, "votes no more");
-    host.disk.is_voter = false;
+    host.disk.is_voter = host.disk.is_founder = false;
     engine.delete_log(id);
   }
 }
@@ -245,6 +260,7 @@ void Fleet::start_engine(std::size_t place, const StartEngine& order) {
   Disk& disk = hosts_[place].disk;
   trace(place, order.bootstrap.empty() ? "is to vote" : "forms the fleet");
   disk.is_voter = true;
+  disk.is_founder = order.bootstrap.size() == 1;
   Realm* realm = realm_of(place);
   if (realm == nullptr) realm = &found_realm(disk.cluster_id);
   if (!realm->engine.start(disk.id, order.bootstrap)) check_.fail("G1: two fleets were formed");

@@ -40,9 +40,10 @@ struct FleetPlan {
   bool has_agent_faults = true;  // crashes, pauses, clocks
   bool has_network_faults = true;
   bool has_flush_alls = true;
-  bool has_departures = false;      // hosts stay away for long, or for good
-  bool has_mass_failures = false;   // of many backends at once
-  bool has_option_changes = false;  // pools get tags and lose them
+  bool has_departures = false;          // hosts stay away for long, or for good
+  bool has_mass_failures = false;       // of many backends at once
+  bool has_option_changes = false;      // pools get tags and lose them
+  std::uint64_t odds_at_disk = 20'000;  // one in so many: it dies right before it changes its state
   Duration forget_after = 3600_s;
   PoolTiming timing = short_timing();
   Duration fault_pause_max = 1500_ms;

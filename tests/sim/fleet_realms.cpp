@@ -97,7 +97,7 @@ WantedPool Fleet::wanted_by(std::size_t host) const {
 // As the daemon: without seeds, a first start makes a fleet of this agent.
 void Fleet::begin_alone(std::size_t place) {
   Disk& disk = hosts_[place].disk;
-  disk.has_fleet = disk.is_voter = true;
+  disk.has_fleet = disk.is_voter = disk.is_founder = true;
   (void)found_realm(disk.cluster_id).engine.start(disk.id, {{disk.id, hosts_[place].address}});
 }
 

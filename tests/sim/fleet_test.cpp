@@ -47,7 +47,9 @@ TEST(G5_FleetSim, AgentAndNetworkFaultsAloneThenNothingThatServesIsFlushed) {
 }
 
 TEST(G2_FleetSim, OneAndTwoHostsThenNoStaleHitAndAllAgree) {
-  run_seeds(300'001, 100, FleetPlan{}, 1, 2);
+  FleetPlan plan;
+  plan.odds_at_disk = 20;
+  run_seeds(300'001, 100, plan, 1, 2);
 }
 
 TEST(G2_FleetSim, DenseTroubleOfFewBackendsThenNoStaleHitAndAllAgree) {
@@ -74,6 +76,7 @@ TEST(G2_FleetSim, HostsLeaveForLongAndForGoodThenTheyAreForgottenAndReplaced) {
 TEST(G2_FleetSim, FormedByCommandThenNoStaleHitAndAllAgree) {
   FleetPlan plan;
   plan.beginning = Beginning::by_bootstrap;
+  plan.odds_at_disk = 20;
   run_seeds(900'001, 30, plan, 1, 4);
 }
 
