@@ -31,8 +31,8 @@ class Positions {
 
 // Floors first; what is left over goes one each to those with a remainder (so that no share is a
 // whole slot away from its ideal), first to who already holds more than the floor.
-void set_targets(std::span<Target> targets, std::span<const Share> shares,
-                 std::uint64_t slot_count, std::uint64_t weight_sum) {
+void set_targets(std::span<Target> targets, std::span<const Share> shares, std::uint64_t slot_count,
+                 std::uint64_t weight_sum) {
   std::uint64_t left = slot_count;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const std::uint64_t ideal_times_sum = slot_count * shares[i].weight;
