@@ -13,19 +13,26 @@ struct Target {
   std::uint64_t remainder = 0;
 };
 
-constexpr std::size_t nobody = SIZE_MAX;
+// index -> position in shares, as a flat table: owners are looked up once a slot. What is in no
+// share, and all beyond the last one, is the position after them.
+class Positions {
+ public:
+  explicit Positions(std::span<const Share> shares)
+      : table_(std::size_t{shares.back().index} + 2, static_cast<std::uint32_t>(shares.size())) {
+    for (std::uint32_t i = 0; i < shares.size(); ++i) table_[shares[i].index] = i;
+  }
+  [[nodiscard]] std::uint32_t of(std::uint16_t owner) const {
+    return table_[std::min(std::size_t{owner}, table_.size() - 1)];
+  }
 
-// index -> position in shares, as a flat table: owners are looked up once a slot.
-std::vector<std::size_t> position_by_index(std::span<const Share> shares) {
-  std::vector<std::size_t> positions(std::size_t{UINT16_MAX} + 1, nobody);
-  for (std::size_t i = 0; i < shares.size(); ++i) positions[shares[i].index] = i;
-  return positions;
-}
+ private:
+  std::vector<std::uint32_t> table_;
+};
 
 // Floors first; what is left over goes one each to those with a remainder (so that no share is a
 // whole slot away from its ideal), first to who already holds more than the floor.
-void set_targets(std::vector<Target>& targets, std::span<const Share> shares,
-                 std::uint64_t slot_count, std::uint64_t weight_sum) {
+void set_targets(std::span<Target> targets, std::span<const Share> shares, std::uint64_t slot_count,
+                 std::uint64_t weight_sum) {
   std::uint64_t left = slot_count;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const std::uint64_t ideal_times_sum = slot_count * shares[i].weight;
@@ -54,27 +61,27 @@ std::vector<std::uint16_t> assign(std::span<const std::uint16_t> owners,
   for (const Share& share : shares) weight_sum += share.weight;
   if (weight_sum == 0) return result;
 
-  const std::vector<std::size_t> positions = position_by_index(shares);
-  std::vector<Target> targets(shares.size());
+  // One more than there are shares: nobody, who wants nothing and gives all that is an orphan.
+  const Positions positions(shares);
+  std::vector<Target> targets(shares.size() + 1);
   for (std::size_t i = 0; i < shares.size(); ++i) targets[i].index = shares[i].index;
-  for (const std::uint16_t owner : owners) {
-    if (positions[owner] != nobody) ++targets[positions[owner]].held;
-  }
-  set_targets(targets, shares, owners.size(), weight_sum);
+  for (const std::uint16_t owner : owners) ++targets[positions.of(owner)].held;
+  set_targets(std::span(targets).first(shares.size()), shares, owners.size(), weight_sum);
 
-  // Slots to give out: orphans, and of each owner what is above its target.
-  std::vector<std::size_t> given;
-  for (std::size_t slot = 0; slot < result.size(); ++slot) {
-    const std::size_t position = positions[result[slot]];
-    if (position == nobody) {
-      given.push_back(slot);
-    } else if (targets[position].held > targets[position].wanted) {
-      --targets[position].held;
-      given.push_back(slot);
-    }
+  // Slots to give out: orphans, and of each owner what is above its target. Without a branch, since
+  // what moves is scattered.
+  std::vector<std::uint32_t> given(owners.size());
+  std::size_t given_count = 0;
+  for (std::uint32_t slot = 0; slot < owners.size(); ++slot) {
+    Target& target = targets[positions.of(owners[slot])];
+    const std::uint32_t is_given = target.held > target.wanted ? 1 : 0;
+    given[given_count] = slot;
+    given_count += is_given;
+    target.held -= is_given;
   }
+  given.resize(given_count);
   std::size_t taker = 0;
-  for (const std::size_t slot : given) {
+  for (const std::uint32_t slot : given) {
     while (targets[taker].held >= targets[taker].wanted) ++taker;
     result[slot] = targets[taker].index;
     ++targets[taker].held;

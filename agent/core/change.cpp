@@ -235,21 +235,23 @@ void balance(Pool& pool) {
       shares.push_back({backend.index, backend.weight});
     }
   }
-  std::vector<std::uint32_t> places;
-  std::vector<std::uint16_t> owners;
+  std::vector<std::uint32_t> places(pool.slots.size());
+  std::vector<std::uint16_t> owners(pool.slots.size());
+  std::size_t count = 0;
   for (std::uint32_t slot = 0; slot < pool.slots.size(); ++slot) {
-    const std::uint16_t owner = pool.slots[slot].backend();
-    const bool is_kept = !pool.slots[slot].is_routable() && is_lost[owner];
-    if (is_kept) continue;
-    places.push_back(slot);
-    owners.push_back(owner);
+    const SlotWord word = pool.slots[slot];
+    const bool is_kept = !word.is_routable() && is_lost[word.backend()];
+    places[count] = slot;
+    owners[count] = word.backend();
+    count += is_kept ? 0 : 1;
   }
+  owners.resize(count);
   const std::vector<std::uint16_t> new_owners = assign(owners, shares);
-  for (std::size_t i = 0; i < places.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     SlotWord& slot = pool.slots[places[i]];
     const std::uint16_t owner = new_owners[i];
-    if (owner == no_backend || (slot.is_routable() && slot.backend() == owner)) continue;
-    slot = owned_anew(owner, slot.generation());
+    const bool stays = owner == no_backend || (slot.is_routable() && slot.backend() == owner);
+    slot = stays ? slot : owned_anew(owner, slot.generation());
   }
 }
 
@@ -263,10 +265,16 @@ View Change::finish() {
 
 // Slots of `before` whose word changes; all of them when the pool goes.
 std::vector<std::uint32_t> moved_slots(const Pool& before, const Pool* after) {
-  std::vector<std::uint32_t> moved;
+  // Without a branch: what moves is scattered over the ring.
+  std::vector<std::uint32_t> moved(before.slots.size());
+  std::size_t count = 0;
   for (std::uint32_t slot = 0; slot < before.slots.size(); ++slot) {
-    if (after == nullptr || before.slots[slot] != after->slots[slot]) moved.push_back(slot);
+    const bool has_moved = after == nullptr || before.slots[slot] != after->slots[slot];
+    moved[count] = slot;
+    count += has_moved ? 1 : 0;
   }
+  moved.resize(count);
+  moved.shrink_to_fit();
   return moved;
 }
 

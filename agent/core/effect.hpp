@@ -32,9 +32,12 @@ struct StopEngine {};
 struct HandOver {};
 
 // --- to the state on disk: durable before any later effect is performed --------------------------
-// This agent belongs to the fleet with this id from now on.
+// This agent belongs to the fleet with this id from now on. `is_founder`: as its only voter, which
+// is made durable at once with it, since without an engine that fleet would never be led:
+// StartEngine follows, or the next life starts it.
 struct AdoptFleet {
   ClusterId cluster_id{};
+  bool is_founder = false;
 };
 struct PromiseFleet {
   ClusterId cluster_id{};

@@ -139,10 +139,12 @@ void Forming::form() {
     if (formed.voters.size() >= target) break;
     if (peer != nullptr) formed.voters.push_back({id, peer->address});
   }
-  for (const AgentId id : promises_) {
+  // Told only once it is so on disk: who is told waits for the voters.
+  const std::set<AgentId> told = promises_;
+  on_formed(formed);
+  for (const AgentId id : told) {
     if (id != desk_.settings.id) desk_.send(id, formed);
   }
-  on_formed(formed);
 }
 
 // While nothing is applied the voters are those that the fleet was formed with.
@@ -168,10 +170,10 @@ void Forming::tell_formed_again() {
 
 void Forming::on_formed(const Formed& formed) {
   if (has_fleet_ || promised_ != formed.cluster_id) return;
-  if (!adopt(formed.cluster_id)) return;
   const bool is_voter =
       std::any_of(formed.voters.begin(), formed.voters.end(),
                   [this](const Voter& voter) { return voter.id == desk_.settings.id; });
+  if (!adopt(formed.cluster_id, is_voter && formed.voters.size() == 1)) return;
   if (is_voter) start_engine(formed.voters);
 }
 
@@ -181,7 +183,7 @@ void Forming::on_bootstrap(RequestId id) {
     return;
   }
   promise(cluster_id_);
-  (void)adopt(cluster_id_);
+  (void)adopt(cluster_id_, true);
   start_engine({{desk_.settings.id, desk_.settings.address}});
   desk_.emit(Answer{id, true, "a fleet of this agent alone is formed; the others join it"});
 }
@@ -191,12 +193,12 @@ void Forming::start_engine(const std::vector<Voter>& voters) {
   desk_.emit(StartEngine{voters});
 }
 
-bool Forming::adopt(const ClusterId& cluster_id) {
+bool Forming::adopt(const ClusterId& cluster_id, bool is_founder) {
   if (has_fleet_) return cluster_id == cluster_id_;
   has_fleet_ = true;
   cluster_id_ = cluster_id;
   promises_.clear();
-  desk_.emit(AdoptFleet{cluster_id});
+  desk_.emit(AdoptFleet{cluster_id, is_founder});
   return true;
 }
 

@@ -41,7 +41,7 @@ class Forming {
   void on_voters(std::vector<AgentId> voters) { voters_ = std::move(voters); }
   void on_bootstrap(RequestId id);
   // A living fleet takes this agent in. False: it belongs to another.
-  bool adopt(const ClusterId& cluster_id);
+  bool adopt(const ClusterId& cluster_id, bool is_founder = false);
   // At the end of each step.
   void review();
 

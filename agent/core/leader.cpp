@@ -78,8 +78,9 @@ void Leader::on_lease_request(AgentId from, const LeaseRequest& request) {
   const Duration lease = desk_.settings.lease;
   const Agent* agent = view->find(from);
   const Peer* peer = peers_.find(from);
-  const bool is_witness =
-      peer != nullptr && peer->introduction.has_value() && peer->introduction->is_witness;
+  const bool is_said = peer != nullptr && peer->introduction.has_value();
+  const bool is_witness = from == desk_.settings.id ? desk_.settings.is_witness
+                                                    : is_said && peer->introduction->is_witness;
   const bool may_route = agent != nullptr && !agent->is_witness && !is_witness;
   const bool has_fenced = open == nullptr || request.fence == open->index;
   const bool has_quorum = quorum_at_.has_value() && desk_.now - *quorum_at_ <= lease / 2;

@@ -110,6 +110,7 @@ class Leader {
   void plan_view(Plan& plan);
   void plan_agent(Plan& plan, const Agent& agent, const std::string& why);
   void plan_departures(Plan& plan);
+  [[nodiscard]] bool is_at_address_of(const Agent& gone) const;
   void plan_pools(Plan& plan);
   void plan_backends(Plan& plan);
   void plan_loss(Plan& plan, const Admissions::Key& key, Candidate& candidate);

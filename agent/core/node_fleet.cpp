@@ -140,9 +140,12 @@ void Node::Impl::take(AgentId from, SnapshotPart& message) {
 }
 
 void Node::Impl::take(AgentId from, Introduction& message) {
+  const Peer* known = peers.find(from);
+  const bool was_own = known != nullptr && forming.is_own(*known);
   if (!peers.on_introduction(from, std::move(message))) return;
-  forming.on_peers_changed();
   const Peer& peer = *peers.find(from);
+  // Whose leader or number of agents changed is none of that: in a large fleet these are many.
+  if (!was_own || !forming.is_own(peer)) forming.on_peers_changed();
   const std::string& led_from = peer.introduction->leader_address;
   const bool is_known = led_from.empty() || led_from == desk.settings.address ||
                         std::binary_search(dialled.begin(), dialled.end(), led_from);

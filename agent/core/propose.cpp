@@ -115,17 +115,21 @@ void Leader::plan_agent(Plan& plan, const Agent& agent, const std::string& why) 
   plan.say("agent " + agent.name + " changed", "its configuration");
 }
 
+// Another identity, of this very agent or of a peer; it may have come to belong to another fleet.
+bool Leader::is_at_address_of(const Agent& gone) const {
+  if (gone.address == desk_.settings.address) return true;
+  const auto& peers = peers_.all();
+  return std::any_of(peers.begin(), peers.end(), [&gone](const auto& peer) {
+    return peer.first != gone.id && peer.second.is_connected && peer.second.address == gone.address;
+  });
+}
+
 // Gone for long, or replaced by a new identity at its address. Only once its lease has surely
 // ended: in the next view nobody would wait for it.
 void Leader::plan_departures(Plan& plan) {
   for (const Agent& agent : desk_.replica.view()->agents) {
     if (agent.id == desk_.settings.id || peers_.is_connected(agent.id) || plan.is_full()) continue;
-    const auto& peers = peers_.all();
-    const bool is_replaced =
-        !agent.address.empty() && std::any_of(peers.begin(), peers.end(), [&](const auto& peer) {
-          return peer.first != agent.id && peer.second.address == agent.address &&
-                 forming_.is_own(peer.second);
-        });
+    const bool is_replaced = !agent.address.empty() && is_at_address_of(agent);
     const Duration silence = peers_.silence(agent.id);
     const bool is_forgotten = silence >= desk_.settings.forget_after;
     if (!is_replaced && !is_forgotten) {

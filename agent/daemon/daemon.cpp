@@ -87,7 +87,7 @@ void Daemon::perform(core::Effect& effect) {
                  [&](const core::HandOver&) {
                    if (engine_) engine_->transfer_leadership();
                  },
-                 [&](const core::AdoptFleet& order) { adopt_fleet(order.cluster_id); },
+                 [&](const core::AdoptFleet& order) { adopt_fleet(order); },
                  [&](const core::PromiseFleet& order) {
                    marker_.promised = order.cluster_id;
                    store_marker();

@@ -100,7 +100,7 @@ class Daemon final : private control::CommandSource,
   [[nodiscard]] Status start_engine(const std::vector<core::Voter>& bootstrap);
   void vote(const core::StartEngine& order);
   void vote_no_more();
-  void adopt_fleet(const core::ClusterId& cluster_id);
+  void adopt_fleet(const core::AdoptFleet& order);
   [[nodiscard]] bool has_mesh() const;
   void on_peer_up(const mesh::PeerHello& hello,
                   const std::vector<std::string>& dialled_as) override;

@@ -116,10 +116,12 @@ void Daemon::vote_no_more() {
 // --- the fleet ---------------------------------------------------------------------------------
 
 // Nothing was published under the former id, and nothing watched.
-void Daemon::adopt_fleet(const core::ClusterId& cluster_id) {
+void Daemon::adopt_fleet(const core::AdoptFleet& order) {
+  const core::ClusterId& cluster_id = order.cluster_id;
   const bool is_other = marker_.cluster_id != cluster_id;
   marker_.cluster_id = cluster_id;
   marker_.has_fleet = true;
+  if (order.is_founder) marker_.is_voter = marker_.is_founder = true;
   store_marker();
   if (is_ending_at_once()) return;
   log_line(LogLevel::info, fmt::format("this agent belongs to fleet {} (id {})", config_.cluster,

@@ -7,6 +7,7 @@ namespace ringfence::sim {
 
 void World::start_agent() {
   ++life_;
+  trace("the agent starts");
   NodeSettings settings;
   settings.cluster_id[0] = 1;
   settings.id = AgentId{1};
@@ -46,6 +47,7 @@ void World::start_agent() {
 
 void World::crash_agent() {
   if (node_ == nullptr) return;
+  trace("the agent crashes");
   // What the engine had in hand may or may not have reached the disk.
   while (!tasks_.empty()) {
     if (!tasks_.front().commit.bytes.empty() && chance(50))
@@ -125,10 +127,13 @@ void World::perform(const Effect& effect) {
     });
   } else if (const auto* answer = std::get_if<Answer>(&effect)) {
     if (answer->is_ok) flush_all_answered(answer->id);
+  } else if (const auto* line = std::get_if<WriteLog>(&effect)) {
+    trace("log: " + line->text);
   }
 }
 
 void World::publish(const PublishView& order) {
+  trace("publishes epoch " + std::to_string(order.view->epoch.value));
   check_.published(order);
   const Pool* pool = order.view->find("p");
   if (pool == nullptr) return;
@@ -137,9 +142,10 @@ void World::publish(const PublishView& order) {
     for (const std::uint32_t slot : fenced.slots) words[slot] = words[slot].fenced();
   }
   for (std::size_t slot = 0; slot < words.size(); ++slot) {
-    if (segment_->deadline > now_) check_.stored(segment_->slots[slot], words[slot].unfenced());
-    segment_->slots[slot] = words[slot];
+    const bool is_routed_by = segment_->slots[slot] != words[slot] && segment_->deadline > now_;
+    if (is_routed_by) check_.stored(segment_->slots[slot], words[slot].unfenced());
   }
+  segment_->slots = std::move(words);
   segment_->addresses.clear();
   for (const Backend& backend : pool->backends)
     segment_->addresses[backend.index] = backend.address;

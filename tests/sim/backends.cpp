@@ -64,6 +64,7 @@ void World::break_backend() {
   const std::size_t place = random(backends_.size());
   Memcached& backend = backends_[place];
   const std::uint64_t kind = random(5);
+  trace("backend " + backend.address + " breaks, kind " + std::to_string(kind));
   if (kind == 4) {
     backend.refuses_flush = chance(30);
     backend.lies_about_flush = chance(30);

@@ -42,24 +42,23 @@ void Check::hit(std::size_t operation, std::uint64_t value) {
   }
 }
 
-void Check::logged(LogIndex index, const std::string& bytes) {
+void Check::logged(LogIndex index, const std::string& bytes, const ClusterId& fleet) {
   const auto entry = decode_entry(bytes);
   if (entry.has_value() && std::holds_alternative<Proposal>(*entry)) {
-    proposed_ = std::get<Proposal>(*entry);
-    proposed_at_ = index;
+    proposed_[fleet] = {std::get<Proposal>(*entry), index};
   }
 }
 
 // At the moment a leader decides to activate, whatever it admits was flushed after its last
 // trouble.
-void Check::committing(const std::string& bytes, std::size_t host) {
+void Check::committing(const std::string& bytes, std::size_t host, const ClusterId& fleet) {
   const auto entry = decode_entry(bytes);
   if (!entry.has_value()) return fail("an entry that does not decode was committed");
   const auto* activation = std::get_if<Activation>(&*entry);
-  if (activation == nullptr || !activation->is_moved || activation->proposal != proposed_at_) {
-    return;
-  }
-  for (const Op& op : proposed_.ops) {
+  if (activation == nullptr || !activation->is_moved) return;
+  const Proposed& proposed = proposed_[fleet];
+  if (activation->proposal != proposed.index) return;
+  for (const Op& op : proposed.proposal.ops) {
     const auto* admit = std::get_if<AdmitBackend>(&op);
     if (admit == nullptr) continue;
     const auto flushed = flushes_.find({host, admit->address});
@@ -72,10 +71,11 @@ void Check::committing(const std::string& bytes, std::size_t host) {
 
 void Check::published(const PublishView& order, std::size_t host) {
   const std::uint64_t epoch = order.view->epoch.value;
-  std::uint64_t& newest = published_epochs_[host];
+  const ClusterId& fleet = order.view->cluster_id;
+  std::uint64_t& newest = published_epochs_[{fleet, host}];
   if (epoch < newest) fail("G5: epoch " + std::to_string(epoch) + " after a higher one");
   newest = std::max(newest, epoch);
-  const auto [place, is_new] = digests_.emplace(epoch, order.digest);
+  const auto [place, is_new] = digests_.emplace(OfFleet{fleet, epoch}, order.digest);
   if (!is_new && place->second != order.digest) {
     fail("G1: two views were published as epoch " + std::to_string(epoch));
   }

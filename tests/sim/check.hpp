@@ -20,6 +20,7 @@ class Check {
   std::size_t began(std::uint32_t key, std::uint64_t value, agent::core::Instant now);
   void acknowledged(std::size_t operation, agent::core::Instant now);
   void hit(std::size_t operation, std::uint64_t value);
+  void untagged_hit() { ++hit_count_; }  // of a pool without tags: nothing is promised
 
   // --- G3: troubles and flushes as the node was told of them, and what it then commits ---
   void told_trouble(const std::string& address, std::size_t host = 0) {
@@ -28,8 +29,10 @@ class Check {
   void told_flushed(const std::string& address, std::size_t host = 0) {
     flushes_[{host, address}] = ++order_;
   }
-  void committing(const std::string& bytes, std::size_t host = 0);
-  void logged(agent::core::LogIndex index, const std::string& bytes);
+  void committing(const std::string& bytes, std::size_t host = 0,
+                  const agent::core::ClusterId& fleet = {});
+  void logged(agent::core::LogIndex index, const std::string& bytes,
+              const agent::core::ClusterId& fleet = {});
 
   // --- G1, G4, G5 ---
   void published(const agent::core::PublishView& order, std::size_t host = 0);
@@ -52,10 +55,14 @@ class Check {
   using Told = std::map<std::pair<std::size_t, std::string>, std::uint64_t>;  // host, address
   Told troubles_, flushes_;
   std::uint64_t order_ = 0;
-  agent::core::Proposal proposed_;  // the newest in the log
-  agent::core::LogIndex proposed_at_;
-  std::map<std::uint64_t, std::uint64_t> digests_;         // of each epoch
-  std::map<std::size_t, std::uint64_t> published_epochs_;  // the newest of each host
+  struct Proposed {
+    agent::core::Proposal proposal;
+    agent::core::LogIndex index;
+  };
+  std::map<agent::core::ClusterId, Proposed> proposed_;  // the newest in each fleet's log
+  using OfFleet = std::pair<agent::core::ClusterId, std::uint64_t>;
+  std::map<OfFleet, std::uint64_t> digests_;           // of each epoch
+  std::map<OfFleet, std::uint64_t> published_epochs_;  // the newest of each host
   std::uint64_t hit_count_ = 0;
   std::vector<std::string> failures_;
 };

@@ -2,8 +2,11 @@
 // clients, and faults of every kind drawn from a seed. The same seed gives the same run.
 // One thread. What must hold is judged from outside: fleet_check.hpp and check.hpp.
 //
-//   fleet.cpp           a run: trouble, then peace, then all must agree
+//   fleet_plan.hpp      what it is made of, and what may go wrong
+//   fleet.cpp           a run: trouble, then peace
+//   fleet_peace.cpp     after which all must agree
 //   fleet_faults.cpp    what goes wrong
+//   fleet_realms.cpp    how it comes to be: by seeds, by command, out of two
 //   fleet_agent.cpp     an agent's process: its life, what it is told and what it orders
 //   fleet_backends.cpp  memcacheds, and what each host sees of them
 //   fleet_clients.cpp   processes that route by their host's segment
@@ -18,38 +21,15 @@
 #include <vector>
 
 #include "agent/core/node.hpp"
+#include "tests/sim/budget_check.hpp"
 #include "tests/sim/check.hpp"
 #include "tests/sim/fleet_check.hpp"
 #include "tests/sim/fleet_engine.hpp"
 #include "tests/sim/fleet_mesh.hpp"
+#include "tests/sim/fleet_plan.hpp"
 #include "tests/sim/schedule.hpp"
 
 namespace ringfence::sim {
-
-// A rule of the design that the world around the nodes breaks, to see that the checks notice.
-enum class Mutation : std::uint8_t {
-  none,
-  acknowledges_without_fencing,  // FenceSlots are dropped, the acknowledgement goes out
-  skips_flush,                   // a flush is reported as verified and was not done
-  counts_lease_from_arrival,     // a deadline is counted from the reply and not from the question
-  new_leader_activates_at_once,  // it is told that it was elected a lease ago
-  generations_are_not_raised,    // on the wire, every generation is the first
-};
-
-struct FleetPlan {
-  std::size_t host_count = 5;
-  std::size_t backend_count = 4;
-  std::size_t client_count = 10;
-  std::size_t seed_count = 3;  // hosts that the others are told of
-  bool has_backend_faults = true;
-  bool has_agent_faults = true;  // crashes, pauses, clocks
-  bool has_network_faults = true;
-  bool has_flush_alls = true;
-  Duration fault_pause_max = 1500_ms;
-  Duration trouble = 10_s;
-  Duration peace = 16_s;
-  Mutation mutation = Mutation::none;
-};
 
 class Fleet {
  public:
@@ -57,10 +37,19 @@ class Fleet {
   void run();
   [[nodiscard]] const Check& check() const { return check_; }
   [[nodiscard]] const FleetMesh& mesh() const { return mesh_; }
-  [[nodiscard]] std::uint64_t epoch() const { return truth_.view()->epoch.value; }
-  [[nodiscard]] std::uint64_t entry_count() const { return engine_.entry_count(); }
+  // Of the fleet that most hosts belong to; 0: there is none.
+  [[nodiscard]] std::uint64_t epoch() const;
+  [[nodiscard]] std::uint64_t entry_count() const;
 
  private:
+  // Of one cluster id: its log, and what is true in it.
+  struct Realm {
+    Realm(Schedule& schedule, EngineWorld world, FleetCheck check, const ClusterId& id)
+        : engine(schedule, std::move(world)), truth(std::move(check)), cluster_id(id) {}
+    FleetEngine engine;
+    FleetCheck truth;
+    const ClusterId cluster_id;
+  };
   struct Watch {
     bool is_told_down = false, is_connected = false, expects_claim = false;
     bool is_looking = false;
@@ -68,12 +57,16 @@ class Fleet {
   struct Disk {
     AgentId id;
     ClusterId cluster_id{}, promised{};
-    bool has_fleet = false, is_voter = false;
+    bool has_fleet = false, is_voter = false, is_founder = false;
     Term term;
   };
   struct Host {
-    std::string address;
+    std::string address, zone;
     Disk disk;
+    bool is_witness = false;
+    bool is_alone = false;   // a fleet of its own, until it is given seeds
+    bool is_gone = false;    // for good
+    Duration absence;        // after its next crash; 0: as it comes
     std::uint64_t life = 0;  // of the process; its incarnation
     std::unique_ptr<Node> node;
     std::deque<Event> inbox;
@@ -92,12 +85,14 @@ class Fleet {
   };
   struct Memcached {
     std::string address;
-    bool is_up = true, refuses_flush = false, lies_about_flush = false, is_claimed = false;
+    bool is_up = true, refuses_flush = false, lies_about_flush = false;
+    ClusterId claim{};                           // zeros: none
     std::map<std::string, std::uint64_t> store;  // wire key -> value
   };
   struct Request {
     std::shared_ptr<Segment> segment;
     SlotWord word;
+    bool has_tag = true;
     std::uint32_t slot = 0;
     std::size_t backend = 0;
     std::string wire_key;
@@ -111,10 +106,6 @@ class Fleet {
 
   // fleet.cpp
   [[nodiscard]] MeshEnds mesh_ends();
-  [[nodiscard]] EngineWorld engine_world();
-  void make_peace();
-  void verify();
-  void verify(std::size_t host);
   void trace(const std::string& text) const;
   void trace(std::size_t host, const std::string& text) const;
   [[nodiscard]] std::uint64_t random(std::uint64_t below) { return schedule_.random(below); }
@@ -132,6 +123,29 @@ class Fleet {
   [[nodiscard]] Instant clock_of(std::size_t host) const;
   [[nodiscard]] Instant truly(std::size_t host, Instant local) const;
 
+  // fleet_peace.cpp
+  void make_peace();
+  void verify();
+  void verify(std::size_t host, const View& newest);
+  void verify_backends(const Realm& realm);
+  void verify_agents(const View& view);
+  void verify_voters(const Realm& realm);
+  [[nodiscard]] std::size_t voters_in(const Realm& realm, const std::string& zone) const;
+
+  // fleet_realms.cpp
+  Realm& found_realm(const ClusterId& id);
+  [[nodiscard]] EngineWorld engine_world(const ClusterId& id);
+  [[nodiscard]] Realm* realm_of(const ClusterId& id) const;
+  [[nodiscard]] Realm* realm_of(std::size_t host) const;  // null: it belongs to no fleet
+  [[nodiscard]] Realm* main_realm() const;                // that most hosts belong to
+  [[nodiscard]] std::uint32_t register_of(const ClusterId& id, std::uint32_t key) const;
+  void begin_alone(std::size_t host);
+  void give_seeds(std::size_t host);
+  void give_up(std::size_t host, const std::string& why);
+  void bootstrap();
+  [[nodiscard]] std::vector<std::string> seeds_of(std::size_t host) const;
+  [[nodiscard]] WantedPool wanted_by(std::size_t host) const;
+
   // fleet_faults.cpp
   void draw_fault();
   void draw_agent_fault();
@@ -141,6 +155,9 @@ class Fleet {
   void split();
   void cut_some();
   void flush_all();
+  void draw_departure();
+  void change_options();
+  void fail_many();
   [[nodiscard]] std::size_t some_host();
   [[nodiscard]] bool may_lose_state(std::size_t host) const;
 
@@ -151,13 +168,14 @@ class Fleet {
   void end_in_order(std::size_t host);
   void renew_identity(std::size_t host);
   void renew_segment(std::size_t host);
-  void load_configuration(std::size_t host);
   void give(std::size_t host, Event event);
   void work(std::size_t host);
   void step(std::size_t host, const Event& event);
   void before_step(std::size_t host, const Event& event);
   void perform(std::size_t host, const Effect& effect);
   void perform_on_engine(std::size_t host, const Effect& effect);
+  void start_engine(std::size_t host, const StartEngine& order);
+  void commit(std::size_t host, const Commit& order);
   void send(std::size_t host, const SendMessage& order);
   void dial(std::size_t host, const DialPeers& order);
   void publish(std::size_t host, const PublishView& order);
@@ -173,6 +191,8 @@ class Fleet {
   void all_look_soon(std::size_t backend);
   void flush(std::size_t host, const FlushBackend& order);
   FlushOutcome flush_now(std::size_t host, std::size_t backend);
+  [[nodiscard]] bool is_ours(std::size_t host, std::size_t backend) const;  // by its claim
+  void had_trouble(std::size_t backend);
   void break_backend(std::size_t backend);
   void cut_from_some(std::size_t backend);
 
@@ -186,17 +206,21 @@ class Fleet {
   const bool is_traced_;
   Schedule schedule_;
   Check check_;
-  FleetCheck truth_;
+  BudgetCheck budgets_;
   FleetMesh mesh_;
-  FleetEngine engine_;
+  std::vector<std::weak_ptr<Segment>> segments_;
+  std::vector<std::unique_ptr<Realm>> realms_;
   std::vector<Host> hosts_;
   std::vector<Memcached> backends_;
   std::vector<Client> clients_;
   WantedPool pool_;
   Instant trouble_ends_;
-  ClusterId formed_{};
   std::uint64_t last_id_ = 0, last_value_ = 0, last_request_ = 0;
-  std::map<std::uint64_t, Instant> flush_all_begin_;  // by request
+  struct FlushAllBegin {
+    Instant at;
+    ClusterId cluster_id{};
+  };
+  std::map<std::uint64_t, FlushAllBegin> flush_all_begin_;  // by request
 };
 
 }  // namespace ringfence::sim

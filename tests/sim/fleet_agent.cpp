@@ -11,6 +11,15 @@ namespace {
 
 constexpr Duration lease = 2_s;
 
+// Something on disk changes: what was done before it, and what comes after, had better not rely on
+// each other.
+bool is_kept(const Effect& effect) {
+  return std::holds_alternative<AdoptFleet>(effect) ||
+         std::holds_alternative<PromiseFleet>(effect) ||
+         std::holds_alternative<RememberTerm>(effect) ||
+         std::holds_alternative<StartEngine>(effect) || std::holds_alternative<StopEngine>(effect);
+}
+
 }  // namespace
 
 // --- a life --------------------------------------------------------------------------------------
@@ -30,7 +39,8 @@ void Fleet::renew_segment(std::size_t place) {
   segment->host = place;
   segment->fenced.assign(shm_layout::slot_count, false);
   segment->is_raised = plan_.mutation != Mutation::generations_are_not_raised;
-  truth_.add(segment);
+  std::erase_if(segments_, [](const auto& weak) { return weak.expired(); });
+  segments_.push_back(segment);
   hosts_[place].segment = std::move(segment);
 }
 
@@ -42,9 +52,10 @@ NodeSettings Fleet::settings_of(std::size_t place) {
   settings.name = settings.address = host.address;
   settings.incarnation = Incarnation{host.life};
   settings.earlier_leases_end = host.earlier_leases_end;
-  for (std::size_t seed = 0; seed < std::min(plan_.seed_count, hosts_.size()); ++seed) {
-    settings.seeds.push_back(hosts_[seed].address);
-  }
+  settings.seeds = seeds_of(place);
+  settings.zone = host.zone;
+  settings.is_witness = host.is_witness;
+  settings.forget_after = plan_.forget_after;
   settings.has_fleet = host.disk.has_fleet;
   settings.is_voter = host.disk.is_voter;
   settings.term = host.disk.term;
@@ -57,24 +68,33 @@ void Fleet::start_agent(std::size_t place) {
   Host& host = hosts_[place];
   ++host.life;
   host.is_closed = host.must_tell_jump = false;
+  if (host.is_alone && !host.disk.has_fleet) begin_alone(place);
+  const bool changes_role = plan_.witness_count > 0 && host.life > 1 && place % 2 == 1;
+  if (changes_role && chance(20)) host.is_witness = !host.is_witness;
   host.node = std::make_unique<Node>(settings_of(place));
   host.watches.assign(backends_.size(), Watch{});
-  trace(place, fmt::format("starts as agent {:x}{}", host.disk.id.value,
-                           host.disk.is_voter ? ", a voter" : ""));
+  trace(place,
+        fmt::format("starts as agent {:x}{}{}", host.disk.id.value,
+                    host.disk.is_voter ? ", a voter" : "", host.is_witness ? ", a witness" : ""));
   mesh_.start(place);
   const std::uint64_t life = host.life;
   if (host.disk.is_voter) {
-    (void)engine_.start(host.disk.id, {});
-    engine_.restore(host.disk.id);
+    Realm* realm = realm_of(place);
+    if (realm == nullptr) realm = &found_realm(host.disk.cluster_id);
+    std::vector<Voter> bootstrap;
+    if (host.disk.is_founder) bootstrap.push_back({host.disk.id, host.address});
+    (void)realm->engine.start(host.disk.id, bootstrap);
+    realm->engine.restore(host.disk.id);
   }
-  if (host.node != nullptr && host.life == life) give(place, ConfigurationLoaded{{pool_}, false});
+  if (host.node == nullptr || host.life != life) return;
+  give(place, ConfigurationLoaded{{wanted_by(place)}, false});
 }
 
 void Fleet::crash_agent(std::size_t place, bool loses_state) {
   Host& host = hosts_[place];
   if (host.node == nullptr) return;
   trace(place, loses_state ? "crashes and loses its state" : "crashes");
-  engine_.crash(host.disk.id);
+  if (Realm* realm = realm_of(place); realm != nullptr) realm->engine.crash(host.disk.id);
   mesh_.stop(place, chance(30));
   host.node.reset();
   host.inbox.clear();
@@ -89,8 +109,12 @@ void Fleet::crash_agent(std::size_t place, bool loses_state) {
     renew_segment(place);
     host.earlier_leases_end = former_end;
   }
-  after(now() < trouble_ends_ ? between(10_ms, 4000_ms) : 10_ms, [this, place, loses_state] {
+  if (host.is_gone) return;
+  Duration pause = now() < trouble_ends_ ? between(10_ms, 4000_ms) : 10_ms;
+  if (host.absence > Duration{}) pause = host.absence;
+  after(pause, [this, place, loses_state] {
     if (loses_state) renew_identity(place);
+    hosts_[place].absence = Duration{};
     hosts_[place].has_lost_state = false;
     start_agent(place);
   });
@@ -158,7 +182,8 @@ void Fleet::step(std::size_t place, const Event& event) {
   const Effects effects = host.node->step(clock, now().ns / 1'000'000, event);
   for (const Effect& effect : effects) {
     if (host.node == nullptr) return;
-    const bool dies = plan_.has_agent_faults && now() < trouble_ends_ && random(20'000) == 0;
+    const bool may_die = plan_.has_agent_faults && now() < trouble_ends_;
+    const bool dies = may_die && random(is_kept(effect) ? plan_.odds_at_disk : 20'000) == 0;
     if (dies) return crash_agent(place, false);
     perform(place, effect);
   }
@@ -190,6 +215,7 @@ void Fleet::perform(std::size_t host, const Effect& effect) {
   } else if (const auto* fleet = std::get_if<AdoptFleet>(&effect)) {
     disk.cluster_id = fleet->cluster_id;
     disk.has_fleet = true;
+    if (fleet->is_founder) disk.is_voter = disk.is_founder = true;
   } else if (const auto* promise = std::get_if<PromiseFleet>(&effect)) {
     disk.promised = promise->cluster_id;
   } else if (const auto* term = std::get_if<RememberTerm>(&effect)) {
@@ -201,7 +227,7 @@ void Fleet::perform(std::size_t host, const Effect& effect) {
   } else if (std::holds_alternative<MayStop>(effect)) {
     after_in_life(host, 1_ms, [this, host] { end_in_order(host); });
   } else if (const auto* given_up = std::get_if<GiveUpFleet>(&effect)) {
-    check_.fail("G1: an agent gives up its fleet, and there was never a second: " + given_up->why);
+    give_up(host, given_up->why);
   } else {
     perform_on_engine(host, effect);
   }
@@ -210,25 +236,45 @@ void Fleet::perform(std::size_t host, const Effect& effect) {
 void Fleet::perform_on_engine(std::size_t place, const Effect& effect) {
   Host& host = hosts_[place];
   const AgentId id = host.disk.id;
-  if (const auto* commit = std::get_if<Commit>(&effect)) {
-    check_.committing(commit->bytes, place);
-    engine_.commit(id, commit->id, commit->bytes);
+  if (const auto* start = std::get_if<StartEngine>(&effect)) return start_engine(place, *start);
+  Realm* realm = realm_of(place);
+  if (realm == nullptr) return;
+  FleetEngine& engine = realm->engine;
+  if (const auto* order = std::get_if<Commit>(&effect)) {
+    commit(place, *order);
   } else if (std::holds_alternative<ConfirmQuorum>(effect)) {
-    engine_.confirm(id, clock_of(place));
+    engine.confirm(id, clock_of(place));
   } else if (const auto* voters = std::get_if<SetVoters>(&effect)) {
-    engine_.set_voters(id, voters->voters);
+    trace(place, fmt::format("wants {} voters", voters->voters.size()));
+    engine.set_voters(id, voters->voters);
   } else if (std::holds_alternative<HandOver>(effect)) {
-    engine_.hand_over(id);
-  } else if (const auto* start = std::get_if<StartEngine>(&effect)) {
-    trace(place, start->bootstrap.empty() ? "is to vote" : "forms the fleet");
-    host.disk.is_voter = true;
-    if (!engine_.start(id, start->bootstrap)) check_.fail("G1: two fleets were formed");
-    engine_.restore(id);
+    engine.hand_over(id);
   } else if (std::holds_alternative<StopEngine>(effect)) {
     trace(place, "votes no more");
-    host.disk.is_voter = false;
-    engine_.delete_log(id);
+    host.disk.is_voter = host.disk.is_founder = false;
+    engine.delete_log(id);
   }
+}
+
+void Fleet::start_engine(std::size_t place, const StartEngine& order) {
+  Disk& disk = hosts_[place].disk;
+  trace(place, order.bootstrap.empty() ? "is to vote" : "forms the fleet");
+  disk.is_voter = true;
+  disk.is_founder = order.bootstrap.size() == 1;
+  Realm* realm = realm_of(place);
+  if (realm == nullptr) realm = &found_realm(disk.cluster_id);
+  if (!realm->engine.start(disk.id, order.bootstrap)) check_.fail("G1: two fleets were formed");
+  realm->engine.restore(disk.id);
+}
+
+void Fleet::commit(std::size_t place, const Commit& order) {
+  const Host& host = hosts_[place];
+  check_.committing(order.bytes, place, host.disk.cluster_id);
+  const auto entry = decode_entry(order.bytes);
+  if (entry.has_value() && std::holds_alternative<Proposal>(*entry)) {
+    budgets_.proposing({place, host.life}, clock_of(place), std::get<Proposal>(*entry));
+  }
+  realm_of(place)->engine.commit(host.disk.id, order.id, order.bytes);
 }
 
 void Fleet::send(std::size_t host, const SendMessage& order) {
@@ -249,7 +295,7 @@ void Fleet::dial(std::size_t host, const DialPeers& order) {
 }
 
 void Fleet::fence(std::size_t host, const FenceSlots& order) {
-  truth_.fencing(host, order);
+  realm_of(host)->truth.fencing(host, order);
   trace(host, fmt::format("fences {} slots", order.slots.size()));
   if (plan_.mutation == Mutation::acknowledges_without_fencing) return;
   for (const std::uint32_t slot : order.slots) hosts_[host].segment->fenced[slot] = true;
@@ -259,8 +305,10 @@ void Fleet::publish(std::size_t host, const PublishView& order) {
   Segment& segment = *hosts_[host].segment;
   trace(host, fmt::format("publishes epoch {} of {} agents, digest {:x}", order.view->epoch.value,
                           order.view->agents.size(), order.digest));
+  const bool is_own = order.view->cluster_id == hosts_[host].disk.cluster_id;
+  if (!is_own) check_.fail("G1: an agent publishes another fleet's view");
   check_.published(order, host);
-  truth_.publishing(segment, order);
+  realm_of(host)->truth.publishing(segment, order);
   segment.view = order.view;
   segment.pool = order.view->find("p");
   segment.fenced.assign(shm_layout::slot_count, false);
@@ -273,7 +321,10 @@ void Fleet::set_deadline(std::size_t host, const SetDeadline& order) {
   if (plan_.mutation == Mutation::counts_lease_from_arrival && came_by_mesh) {
     until = until + (clock_of(host) - hosts_[host].asked_at);
   }
-  if (until != Instant{}) truth_.setting_deadline(host, truly(host, until));
+  if (until != Instant{}) {
+    realm_of(host)->truth.setting_deadline(host, truly(host, until));
+    if (hosts_[host].is_witness) check_.fail("G2: a witness, which nobody waits for, has a lease");
+  }
   if (!hosts_[host].is_closed) hosts_[host].segment->deadline = until;
 }
 

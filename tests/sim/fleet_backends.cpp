@@ -1,4 +1,7 @@
 // Fleet: memcacheds, and what each host's watcher sees of them.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "tests/sim/fleet.hpp"
 
 namespace ringfence::sim {
@@ -11,6 +14,15 @@ std::size_t Fleet::find(const std::string& address) const {
 
 bool Fleet::is_seen(std::size_t host, std::size_t backend) const {
   return backends_[backend].is_up && hosts_[host].reaches[backend];
+}
+
+bool Fleet::is_ours(std::size_t host, std::size_t backend) const {
+  const Disk& disk = hosts_[host].disk;
+  return disk.has_fleet && backends_[backend].claim == disk.cluster_id;
+}
+
+void Fleet::had_trouble(std::size_t backend) {
+  for (const auto& realm : realms_) realm->truth.had_trouble(backends_[backend].address);
 }
 
 void Fleet::look_soon(std::size_t host, std::size_t backend) {
@@ -31,13 +43,16 @@ void Fleet::look(std::size_t host, std::size_t place) {
   if (!is_seen(host, place)) {
     if (watch.is_told_down) return;
     watch = Watch{true, false, false, true};
-    truth_.had_trouble(backend.address);
+    had_trouble(place);
     give(host, BackendUnreachable{"p", backend.address, "no answer"});
   } else if (!watch.is_connected) {
-    watch = Watch{false, true, backend.is_claimed, true};
-    give(host, BackendAnswered{"p", backend.address, !backend.store.empty(), "", backend.is_claimed,
-                               "1"});
-  } else if (watch.expects_claim && !backend.is_claimed) {
+    watch = Watch{false, true, is_ours(host, place), true};
+    const bool is_claimed = backend.claim != ClusterId{};
+    give(host,
+         BackendAnswered{"p", backend.address, !backend.store.empty(),
+                         is_claimed ? fmt::format("{:02x}", fmt::join(backend.claim, "")) : "",
+                         is_ours(host, place), "1"});
+  } else if (watch.expects_claim && !is_ours(host, place)) {
     watch.expects_claim = false;
     give(host, BackendContentsLost{"p", backend.address, "its claim is gone"});
   }
@@ -47,7 +62,15 @@ void Fleet::flush(std::size_t host, const FlushBackend& order) {
   const Pool* pool = hosts_[host].node->view()->find("p");
   const Backend* placed = pool == nullptr ? nullptr : pool->find(order.address);
   const bool serves = placed != nullptr && placed->status == BackendStatus::serving;
-  truth_.flushing(host, order.address, serves);
+  realm_of(host)->truth.flushing(host, order.address, serves);
+  const bool serves_any =
+      pool != nullptr &&
+      std::any_of(pool->backends.begin(), pool->backends.end(),
+                  [](const Backend& some) { return some.status == BackendStatus::serving; });
+  const bool is_admission = plan_.has_tags && !plan_.has_flush_alls && !plan_.has_option_changes;
+  if (is_admission && serves_any) {
+    budgets_.flushing({host, hosts_[host].life}, clock_of(host));
+  }
   after_in_life(host, between(1_ms, 40_ms), [this, host, order] {
     const FlushOutcome outcome = flush_now(host, find(order.address));
     give(host, FlushFinished{order.id, order.pool, order.address, outcome, "simulated"});
@@ -61,8 +84,9 @@ FlushOutcome Fleet::flush_now(std::size_t host, std::size_t place) {
   if (backend.refuses_flush) return FlushOutcome::refused;
   if (backend.lies_about_flush) return FlushOutcome::not_done;
   backend.store.clear();
-  backend.is_claimed = hosts_[host].watches[place].expects_claim = true;
-  truth_.flushed(backend.address);
+  backend.claim = hosts_[host].disk.cluster_id;
+  hosts_[host].watches[place].expects_claim = true;
+  realm_of(host)->truth.flushed(backend.address);
   return FlushOutcome::verified;
 }
 
@@ -72,7 +96,7 @@ void Fleet::break_backend(std::size_t place) {
   Memcached& backend = backends_[place];
   const std::uint64_t kind = random(6);
   trace("backend " + backend.address + " breaks, kind " + std::to_string(kind));
-  truth_.had_trouble(backend.address);
+  had_trouble(place);
   if (kind == 4) {
     backend.refuses_flush = chance(30);
     backend.lies_about_flush = chance(30);
@@ -83,7 +107,7 @@ void Fleet::break_backend(std::size_t place) {
   }
   if (kind == 0 || kind == 3) {
     backend.store.clear();
-    backend.is_claimed = false;
+    backend.claim = ClusterId{};
   }
   if (kind < 3) {
     backend.is_up = false;

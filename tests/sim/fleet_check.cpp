@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agent/core/event.hpp"
+
 namespace ringfence::sim {
 
 namespace {
@@ -38,40 +40,98 @@ void FleetCheck::committed(LogIndex index, const std::string& bytes) {
                       activation->proposal == open->index &&
                       activation->expected == replica_.view()->epoch;
   if (closes && activation->is_moved) activating(*open);
-  check_.logged(index, bytes);
+  const bool was_open = open != nullptr;
   replica_.apply(index, bytes);
-  if (replica_.open() == nullptr) return;
+  if (replica_.open() == nullptr || was_open) return;
+  proposed_ = ++order_;
   for (const PoolSlots& moved : replica_.open()->next.moved) {
     moves_.insert(moved.slots.size() << 32U ^ sum_of(moved.slots));
   }
 }
 
-// From here on others may publish the next view: nobody may route by what it moves.
-void FleetCheck::activating(const OpenChange& open) {
+std::string FleetCheck::who_routes(const OpenChange& open) const {
   for (const std::weak_ptr<Segment>& weak : segments_) {
     const std::shared_ptr<Segment> segment = weak.lock();
     if (segment == nullptr || segment->deadline <= clock_of_(segment->host)) continue;
+    const bool is_other_fleet =
+        segment->view == nullptr || segment->view->cluster_id != open.next.view->cluster_id;
+    if (is_other_fleet) continue;
     for (const PoolSlots& moved : open.next.moved) {
-      const auto unfenced = std::find_if(
-          moved.slots.begin(), moved.slots.end(),
-          [&segment](std::uint32_t slot) { return segment->word(slot).is_routable(); });
+      const auto unfenced =
+          std::find_if(moved.slots.begin(), moved.slots.end(),
+                       [&segment](std::uint32_t slot) { return segment->is_routable(slot); });
       if (unfenced == moved.slots.end()) continue;
-      check_.fail(fmt::format("G2: epoch {} is activated while host {} may still route by slot {}",
-                              open.next.view->epoch.value, segment->host, *unfenced));
+      return fmt::format("host {} may still route by slot {}", segment->host, *unfenced);
     }
   }
-  std::erase_if(segments_, [](const auto& weak) { return weak.expired(); });
+  return {};
+}
+
+// From here on others may publish the next view: nobody may route by what it moves.
+void FleetCheck::activating(const OpenChange& open) {
+  if (const std::string who = who_routes(open); !who.empty()) {
+    check_.fail(
+        fmt::format("G2: epoch {} is activated while {}", open.next.view->epoch.value, who));
+  }
   for (const Op& op : open.proposal.ops) {
     if (const auto* lost = std::get_if<LoseBackend>(&op)) lost_[lost->address] = ++order_;
-    const auto* admit = std::get_if<AdmitBackend>(&op);
-    if (admit == nullptr) continue;
-    has_trouble_[admit->address] = false;
-    const auto flush = flushed_.find(admit->address);
-    if (flush == flushed_.end() || flush->second < lost_[admit->address]) {
-      check_.fail("G3: " + admit->address + " is admitted, and was not flushed since its loss");
-    }
+    if (const auto* admit = std::get_if<AdmitBackend>(&op)) was_flushed(open, admit->address);
   }
+  flushed_without_tags(open);
+  left_enough(open);
   moved_least(*replica_.view(), *open.next.view, open.proposal);
+}
+
+void FleetCheck::flushed(const std::string& address) {
+  flushed_[address] = ++order_;
+  const OpenChange* open = replica_.open();
+  if (open != nullptr && who_routes(*open).empty()) fenced_flush_[address] = order_;
+}
+
+void FleetCheck::was_flushed(const OpenChange& open, const std::string& address) {
+  has_trouble_[address] = false;
+  const Pool* pool = open.next.view->find("p");
+  const bool has_tags = pool == nullptr || pool->options.has_tags;
+  const auto flush = flushed_.find(address);
+  if (flush == flushed_.end() || flush->second < lost_[address]) {
+    check_.fail("G3: " + address + " is admitted, and was not flushed since its loss");
+  } else if (!has_tags && fenced_flush_[address] < proposed_) {
+    check_.fail("G3: " + address + " is admitted to a pool without tags, and was not flushed " +
+                "after the last host had fenced");
+  }
+}
+
+// Without tags, a flush_all is what the backends did between the last fence and its activation.
+void FleetCheck::flushed_without_tags(const OpenChange& open) {
+  const Pool* pool = open.next.view->find("p");
+  const bool flushes_all =
+      std::any_of(open.proposal.ops.begin(), open.proposal.ops.end(),
+                  [](const Op& op) { return std::holds_alternative<FlushPool>(op); });
+  if (!flushes_all || pool == nullptr || pool->options.has_tags) return;
+  for (const Backend& backend : pool->backends) {
+    const bool serves = backend.status == BackendStatus::serving;
+    if (!serves || fenced_flush_[backend.address] >= proposed_) continue;
+    check_.fail("G3: a pool without tags is flushed, and " + backend.address + " was not");
+  }
+}
+
+// Slots of the lost are given out only while enough of the pool is left (all weights are equal
+// here).
+void FleetCheck::left_enough(const OpenChange& open) {
+  const Pool* pool = open.next.view->find("p");
+  const bool gives_out =
+      std::any_of(open.proposal.ops.begin(), open.proposal.ops.end(),
+                  [](const Op& op) { return std::holds_alternative<Reassign>(op); });
+  const bool is_made_anew =  // with other tags: every backend is to be admitted again
+      std::any_of(open.proposal.ops.begin(), open.proposal.ops.end(),
+                  [](const Op& op) { return std::holds_alternative<SetPool>(op); });
+  if (!gives_out || is_made_anew || pool == nullptr) return;
+  const auto serving = static_cast<std::uint32_t>(std::count_if(
+      pool->backends.begin(), pool->backends.end(),
+      [](const Backend& backend) { return backend.status == BackendStatus::serving; }));
+  if (serving * 100 >= pool->backends.size() * PoolTiming{}.floor_percent) return;
+  check_.fail(fmt::format("G6: epoch {} gives out slots of lost backends, and {} of {} are left",
+                          open.next.view->epoch.value, serving, pool->backends.size()));
 }
 
 // What moves from one that serves to another that served before, moves for nothing (all weights
@@ -117,8 +177,10 @@ void FleetCheck::publishing(const Segment& segment, const PublishView& order) {
   const Pool* next = order.view->find("p");
   if (next == nullptr || segment.pool == nullptr) return;
   if (segment.deadline <= clock_of_(segment.host)) return;
+  const std::vector<SlotWord>& now = segment.pool->slots;
   for (std::uint32_t slot = 0; slot < next->slots.size(); ++slot) {
-    if (!segment.fenced[slot]) check_.stored(segment.pool->slots[slot], next->slots[slot]);
+    if (now[slot] == next->slots[slot] || segment.fenced[slot]) continue;
+    check_.stored(now[slot], next->slots[slot]);
   }
 }
 

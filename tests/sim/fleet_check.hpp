@@ -26,15 +26,19 @@ struct Segment {
   bool is_raised = true;       // false: a mutation that leaves the generations as they were
 
   [[nodiscard]] SlotWord word(std::uint32_t slot) const;
+  [[nodiscard]] bool is_routable(std::uint32_t slot) const {
+    return pool != nullptr && !fenced[slot] && pool->slots[slot].is_routable();
+  }
   [[nodiscard]] std::string address(std::uint16_t backend) const;
 };
 
 class FleetCheck {
  public:
-  FleetCheck(Check& check, std::function<Instant(std::size_t host)> clock_of)
-      : check_(check), clock_of_(std::move(clock_of)) {}
+  using Segments = std::vector<std::weak_ptr<Segment>>;  // of all hosts and all fleets
 
-  void add(const std::shared_ptr<Segment>& segment) { segments_.push_back(segment); }
+  FleetCheck(Check& check, const Segments& segments, std::function<Instant(std::size_t)> clock_of)
+      : check_(check), segments_(segments), clock_of_(std::move(clock_of)) {}
+
   // The next entry of the log.
   void committed(LogIndex index, const std::string& bytes);
   // --- what a host's agent orders ---
@@ -46,7 +50,7 @@ class FleetCheck {
 
   // --- what truly happened ---
   void confirmed(Instant submitted_at) { confirmed_at_ = std::max(confirmed_at_, submitted_at); }
-  void flushed(const std::string& address) { flushed_[address] = ++order_; }
+  void flushed(const std::string& address);
   void had_trouble(const std::string& address) { has_trouble_[address] = true; }
   void flush_all_asked() { was_flush_all_asked_ = true; }
 
@@ -56,17 +60,24 @@ class FleetCheck {
 
  private:
   void activating(const OpenChange& open);
+  // A host that may still route by a slot that the change moves; empty: nobody may.
+  [[nodiscard]] std::string who_routes(const OpenChange& open) const;
+  void was_flushed(const OpenChange& open, const std::string& address);
+  void flushed_without_tags(const OpenChange& open);
+  void left_enough(const OpenChange& open);
   void moved_least(const View& before, const View& after, const Proposal& proposal);
 
   Check& check_;
+  const Segments& segments_;
   std::function<Instant(std::size_t)> clock_of_;
   Replica replica_;  // of the committed log
-  std::vector<std::weak_ptr<Segment>> segments_;
   std::map<std::string, std::uint64_t> flushed_, lost_;
-  std::map<std::string, bool> has_trouble_;  // since its admission
-  std::set<std::uint64_t> moves_;            // of every change: a sum of its slots
+  std::map<std::string, std::uint64_t> fenced_flush_;  // while nobody routed what is to move
+  std::uint64_t proposed_ = 0;                         // the open change
+  std::map<std::string, bool> has_trouble_;            // since its admission
+  std::set<std::uint64_t> moves_;                      // of every change: a sum of its slots
   bool was_flush_all_asked_ = false;
-  std::uint64_t order_ = 0;
+  std::uint64_t order_ = 0;  // of what happens
   Instant confirmed_at_;
 };
 

@@ -1,5 +1,7 @@
 // Fleet: processes that route by their host's segment, on their host's clock. They may be paused
 // between any two moves, and outlive their agent.
+#include <fmt/format.h>
+
 #include "tests/sim/fleet.hpp"
 
 namespace ringfence::sim {
@@ -8,6 +10,13 @@ namespace {
 constexpr std::uint32_t key_count = 4;
 
 }  // namespace
+
+// Of two fleets, each key is two registers.
+std::uint32_t Fleet::register_of(const ClusterId& id, std::uint32_t key) const {
+  std::uint32_t realm = 0;
+  while (realms_[realm]->cluster_id != id) ++realm;
+  return realm * key_count + key;
+}
 
 void Fleet::client_turn(std::size_t place) {
   Client& client = clients_[place];
@@ -28,9 +37,14 @@ void Fleet::client_turn(std::size_t place) {
   request.word = word;
   request.slot = slot;
   request.backend = find(segment->address(word.backend()));
-  request.wire_key = std::to_string(key) + "!" + std::to_string(word.generation());
+  request.has_tag = segment->pool->options.has_tags;
+  request.wire_key = std::to_string(key);
+  const std::uint32_t place_of_key = register_of(segment->view->cluster_id, key);
+  if (request.has_tag) {  // the salt of the cluster id, and the generation
+    request.wire_key += fmt::format("!{}!{}", place_of_key, word.generation());
+  }
   request.value = chance(40) ? ++last_value_ : 0;
-  request.operation = check_.began(key, request.value, now());
+  request.operation = check_.began(place_of_key, request.value, now());
   const Duration pause = chance(2) ? between(100_ms, 5000_ms) : between(1_ms, 10_ms);
   after(pause, [this, request, place] { arrive(request, place); });
 }
@@ -55,7 +69,9 @@ void Fleet::reply(const Request& request, std::size_t client, bool is_done, std:
                         request.segment->word(request.slot) == request.word;
   if (is_done && is_valid) {
     if (request.value != 0) check_.acknowledged(request.operation, now());
-    if (request.value == 0 && value != 0) check_.hit(request.operation, value);
+    const bool is_hit = request.value == 0 && value != 0;
+    if (is_hit && request.has_tag) check_.hit(request.operation, value);
+    if (is_hit && !request.has_tag) check_.untagged_hit();
   }
   after(between(1_ms, 20_ms), [this, client] { client_turn(client); });
 }
@@ -65,7 +81,8 @@ void Fleet::flush_all_answered(RequestId id) {
   const auto begun = flush_all_begin_.find(id.value);
   if (begun == flush_all_begin_.end()) return;
   for (std::uint32_t key = 0; key < key_count; ++key) {
-    check_.acknowledged(check_.began(key, 0, begun->second), now());
+    const std::uint32_t place = register_of(begun->second.cluster_id, key);
+    check_.acknowledged(check_.began(place, 0, begun->second.at), now());
   }
 }
 

@@ -277,20 +277,44 @@ void FleetEngine::hand_over(AgentId id) {
   if (leader_ == id) depose();
 }
 
-void FleetEngine::change_voters() {
-  if (wanted_.empty() || !schedule_.chance(50)) return;
-  std::vector<AgentId> next = voters_;
+// One change at a time, and only to a set that has a majority here: who does not answer is dropped
+// first, then who is wanted comes, and then who is not wanted goes.
+std::vector<AgentId> FleetEngine::next_voters() {
+  const auto without = [this](AgentId id) {
+    std::vector<AgentId> next = voters_;
+    std::erase(next, id);
+    return next;
+  };
+  std::vector<std::vector<AgentId>> choices;
+  for (const AgentId id : voters_) {
+    const bool is_silent = !holds(wanted_, id) && !world_.reaches(*leader_, id);
+    if (is_silent) choices.push_back(without(id));
+  }
+  bool is_waiting = false;
   for (const AgentId id : wanted_) {
-    const bool can_join = members_[id].runs && world_.reaches(*leader_, id);
-    if (next == voters_ && !holds(voters_, id) && can_join) next.push_back(id);
+    if (holds(voters_, id)) continue;
+    is_waiting = true;
+    std::vector<AgentId> next = voters_;
+    next.insert(std::upper_bound(next.begin(), next.end(), id), id);
+    if (members_[id].runs && world_.reaches(*leader_, id)) choices.push_back(std::move(next));
   }
   for (const AgentId id : voters_) {
-    const bool is_odd = next == voters_ && !holds(wanted_, id) && id != *leader_;
-    if (is_odd) std::erase(next, id);
+    const bool is_odd = !is_waiting && !holds(wanted_, id) && id != *leader_;
+    if (is_odd) choices.push_back(without(id));
   }
-  if (next == voters_ && !holds(wanted_, *leader_)) depose();
-  if (next == voters_ || !has_majority(*leader_, next)) return;
-  std::sort(next.begin(), next.end());
+  for (std::vector<AgentId>& next : choices) {
+    if (has_majority(*leader_, next)) return std::move(next);
+  }
+  return voters_;
+}
+
+void FleetEngine::change_voters() {
+  if (wanted_.empty() || !schedule_.chance(50)) return;
+  std::vector<AgentId> next = next_voters();
+  if (next == voters_) {
+    if (!holds(wanted_, *leader_)) depose();
+    return;
+  }
   world_.note(fmt::format("{} agents vote", next.size()));
   voters_ = std::move(next);
   tell_all(*leader_);

@@ -85,6 +85,7 @@ class FleetEngine {
   void append(const std::string& bytes);
   void tell_all(AgentId id);  // what it has not applied yet
   void change_voters();
+  [[nodiscard]] std::vector<AgentId> next_voters();
 
   Schedule& schedule_;
   EngineWorld world_;

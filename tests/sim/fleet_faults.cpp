@@ -1,6 +1,8 @@
 // Fleet: what goes wrong.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/sim/fleet.hpp"
 
 namespace ringfence::sim {
@@ -13,11 +15,62 @@ void Fleet::draw_fault() {
   if (kind >= 4 && kind < 7 && plan_.has_agent_faults) draw_agent_fault();
   if (kind >= 7 && kind < 10 && plan_.has_network_faults) draw_network_fault();
   if (kind == 10 && plan_.has_flush_alls) flush_all();
+  if (plan_.has_mass_failures && chance(15)) fail_many();
+  if (plan_.has_option_changes && chance(10)) change_options();
+}
+
+// A host stays away for longer than the fleet remembers it, or for good. At most a third are gone.
+void Fleet::draw_departure() {
+  if (now() >= trouble_ends_) return;
+  after(between(500_ms, 3_s), [this] { draw_departure(); });
+  const std::size_t place = random(hosts_.size());
+  Host& host = hosts_[place];
+  const auto away =
+      std::count_if(hosts_.begin(), hosts_.end(), [](const Host& some) { return some.is_gone; });
+  if (host.node == nullptr || !may_lose_state(place)) return;
+  if (chance(50) && static_cast<std::size_t>(away + 1) * 3 <= hosts_.size()) {
+    trace(place, "leaves for good");
+    host.is_gone = true;
+  } else {
+    trace(place, "leaves for long");
+    host.absence = between(plan_.forget_after, Duration{plan_.forget_after.ns + (3_s).ns});
+  }
+  crash_agent(place, false);
+}
+
+// People change the file everywhere, and have one agent read it.
+void Fleet::change_options() {
+  const std::size_t place = random(hosts_.size());
+  if (hosts_[place].node == nullptr) return;
+  pool_.options.has_tags = !pool_.options.has_tags;
+  trace(place, pool_.options.has_tags ? "is told to use tags" : "is told to use no tags");
+  give(place, ConfigurationLoaded{{wanted_by(place)}, true});
+}
+
+// Most backends die at once, and are back at about the same time.
+void Fleet::fail_many() {
+  trace("many backends die");
+  const std::uint64_t percent = 20 + random(80);
+  for (std::size_t place = 0; place < backends_.size(); ++place) {
+    if (!chance(percent)) continue;
+    Memcached& backend = backends_[place];
+    had_trouble(place);
+    backend.store.clear();
+    backend.claim = ClusterId{};
+    backend.is_up = false;
+    all_look_soon(place);
+    after(between(500_ms, 3_s), [this, place] {
+      backends_[place].is_up = true;
+      all_look_soon(place);
+    });
+  }
 }
 
 // Leaders are rare, and worth it.
 std::size_t Fleet::some_host() {
-  const auto leader = engine_.leader().has_value() ? host_of(*engine_.leader()) : std::nullopt;
+  const Realm* realm = main_realm();
+  const auto id = realm == nullptr ? std::nullopt : realm->engine.leader();
+  const auto leader = id.has_value() ? host_of(*id) : std::nullopt;
   if (leader.has_value() && chance(40)) return *leader;
   return random(hosts_.size());
 }
@@ -35,8 +88,10 @@ void Fleet::draw_agent_fault() {
   const std::size_t place = some_host();
   Host& host = hosts_[place];
   if (host.node == nullptr) return;
-  engine_.has_unknown_outcomes = chance(20);
-  engine_.is_slow = chance(20);
+  for (const auto& realm : realms_) {
+    realm->engine.has_unknown_outcomes = chance(20);
+    realm->engine.is_slow = chance(20);
+  }
   switch (random(5)) {
     case 0:
       return crash_agent(place, may_lose_state(place) && chance(40));
@@ -73,16 +128,19 @@ void Fleet::pause(std::size_t place, Duration length) {
 
 // Of a voter only while the others all have theirs: what a quorum lost is lost.
 bool Fleet::may_lose_state(std::size_t place) const {
-  const ViewPtr view = truth_.view();
+  const Realm* realm = realm_of(place);
   const AgentId id = hosts_[place].disk.id;
-  if (view->find(id) == nullptr) return false;
+  if (realm == nullptr || realm->truth.view()->find(id) == nullptr) return false;
+  const std::vector<AgentId>& voters = realm->engine.voters();
   bool is_voter = hosts_[place].disk.is_voter;
-  for (const AgentId voter : engine_.voters()) {
+  for (const AgentId voter : voters) {
     is_voter = is_voter || voter == id;
     const auto other = host_of(voter);
-    if (!other.has_value() || hosts_[*other].has_lost_state) return false;
+    if (!other.has_value()) return false;
+    const Host& host = hosts_[*other];
+    if (host.has_lost_state || host.is_gone || host.absence > Duration{}) return false;
   }
-  return !is_voter || engine_.voters().size() >= 3;
+  return !is_voter || voters.size() >= 3;
 }
 
 void Fleet::draw_network_fault() {
@@ -100,7 +158,7 @@ void Fleet::draw_network_fault() {
     const std::size_t b = random(hosts_.size());
     if (a != b) mesh_.break_connection(a, b);
   }
-  if (chance(50)) engine_.depose();
+  if (chance(50) && main_realm() != nullptr) main_realm()->engine.depose();
 }
 
 // Two sides that hear nothing of each other; one of them may be a single host.
@@ -146,8 +204,9 @@ void Fleet::flush_all() {
   const std::size_t host = random(hosts_.size());
   if (hosts_[host].node == nullptr) return;
   const RequestId id{++last_request_};
-  flush_all_begin_[id.value] = now();
-  truth_.flush_all_asked();
+  if (realm_of(host) == nullptr) return;
+  flush_all_begin_[id.value] = {now(), hosts_[host].disk.cluster_id};
+  realm_of(host)->truth.flush_all_asked();
   trace(host, "is asked to flush the pool");
   give(host, FlushAllAsked{id, "p", "sim"});
 }

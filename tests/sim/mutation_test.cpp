@@ -13,11 +13,8 @@ constexpr std::uint64_t seed_count = 20;  // the list: 1 to 20
 constexpr int caught_min = 3;
 
 // How many of the seeds notice. A run that only does not converge does not count.
-int caught_by(Mutation mutation, FleetPlan plan = {}) {
+int caught_by(Mutation mutation, FleetPlan plan = dense()) {
   plan.mutation = mutation;
-  plan.backend_count = 2;
-  plan.client_count = 20;
-  plan.fault_pause_max = 400_ms;
   int caught = 0;
   for (std::uint64_t seed = 1; seed <= seed_count; ++seed) {
     plan.host_count = 3 + seed % 5;
@@ -43,13 +40,17 @@ TEST(G2_Mutation, LeaseCountedFromTheReplysArrivalThenCaught) {
 }
 
 TEST(G2_Mutation, GenerationsNotRaisedThenCaught) {
-  FleetPlan plan;
+  FleetPlan plan = dense();
   plan.has_agent_faults = plan.has_network_faults = plan.has_flush_alls = false;
   EXPECT_GE(caught_by(Mutation::generations_are_not_raised, plan), caught_min);
 }
 
 TEST(G3_Mutation, FlushSkippedThenCaught) {
   EXPECT_GE(caught_by(Mutation::skips_flush), caught_min);
+}
+
+TEST(G6_Mutation, BudgetsIgnoredThenCaught) {
+  EXPECT_GE(caught_by(Mutation::ignores_budgets, mass_failures()), caught_min);
 }
 
 TEST(G2_Mutation, NothingBrokenThenNothingCaught) {

@@ -1,6 +1,11 @@
 #include "tests/sim/world.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdio>
+
+#include "tests/sim/seeds.hpp"
 
 namespace ringfence::sim {
 namespace {
@@ -10,7 +15,8 @@ constexpr std::size_t client_count = 4;
 
 }  // namespace
 
-World::World(std::uint64_t seed, Faults faults) : random_(seed), faults_(faults) {
+World::World(std::uint64_t seed, Faults faults)
+    : random_(seed), is_traced_(is_traced()), faults_(faults) {
   for (std::size_t i = 0; i < backend_count; ++i) {
     backends_.push_back({});
     backends_.back().address = "b" + std::to_string(i);
@@ -68,25 +74,36 @@ void World::draw_fault() {
   const std::uint64_t kind = random(10);
   if (kind < 6 && faults_.has_backend_faults) break_backend();
   if (kind == 6 && faults_.has_agent_crashes) crash_agent();
-  if (kind == 7 && node_ != nullptr) give(ClockJumped{"simulated"});
+  if (kind == 7 && node_ != nullptr) {
+    trace("the clock jumps");
+    give(ClockJumped{"simulated"});
+  }
   if (kind == 8 && faults_.has_flush_alls && node_ != nullptr) {
     // As a write of every key, acknowledged by the answer.
     const RequestId id{++last_request_};
     flush_all_begin_[id.value] = now_;
+    trace("a flush of the pool is asked for");
     give(FlushAllAsked{id, "p", "sim"});
   }
   if (kind == 9 && node_ != nullptr && faults_.has_engine_faults) {
+    trace("the lead is lost");
     give(LeadershipChanged{false, Term{life_}});
     after_in_life(between(10_ms, 3000_ms), [this] { give(LeadershipChanged{true, Term{life_}}); });
   }
 }
 
 void World::make_peace() {
+  trace("--- peace ---");
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     backends_[i].is_up = true;
     backends_[i].refuses_flush = backends_[i].lies_about_flush = false;
     look_soon(i);
   }
+}
+
+void World::trace(const std::string& text) const {
+  if (!is_traced_) return;
+  fmt::print(stderr, "{:11.6f} {}\n", static_cast<double>(now_.ns) / 1e9, text);
 }
 
 }  // namespace ringfence::sim

@@ -87,6 +87,7 @@ class World {
   void after_in_life(Duration delay, std::function<void()> action);
   void draw_fault();
   void make_peace();
+  void trace(const std::string& text) const;
 
   // agent.cpp
   void start_agent();
@@ -110,6 +111,7 @@ class World {
   void reply(const Request& request, std::size_t client, bool is_done, std::uint64_t value);
 
   std::mt19937_64 random_;
+  const bool is_traced_;
   Faults faults_;
   Check check_;
   Instant now_{1'000'000'000};

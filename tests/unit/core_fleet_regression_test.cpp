@@ -76,5 +76,58 @@ TEST(Regression, AgentWhoseOnlySeedIsItselfThenFormsAFleet) {
   EXPECT_EQ(rig.count<StartEngine>(), 1U);
 }
 
+// It leads, so it is no peer of its own.
+TEST(Regression, LeaderThatLostItsStateEarlierThenItsFormerIdentityLeavesTheView) {
+  NodeSettings settings = Rig::settings();
+  settings.address = "other:1";  // where `other` was, before it lost its state
+  Rig rig(settings);
+  lead_two(rig);
+  ASSERT_EQ(rig.node.view()->agents.size(), 2U);
+
+  rig.give(PeerDown{other});
+  rig.pass(5_s);
+
+  EXPECT_EQ(rig.node.view()->find(other), nullptr);
+}
+
+// Nobody else would ever give way to the larger fleet, which takes a fleet of one.
+TEST(Regression, PeerThatReturnedToAnotherFleetThenItsFormerIdentityLeavesTheView) {
+  Rig rig;
+  lead_two(rig);
+  rig.give(PeerDown{other});
+
+  rig.give(PeerUp{AgentId{33}, Incarnation{2}, "other", "other:1", {}});
+  Introduction introduction;
+  introduction.cluster_id[0] = 8;
+  introduction.has_fleet = true;
+  rig.give(MessageReceived{AgentId{33}, encode(introduction)});
+  rig.pass(5_s);
+
+  EXPECT_EQ(rig.node.view()->agents.size(), 1U);
+}
+
+// It would renew its own lease for ever, and never become a witness in the view.
+TEST(Regression, LeaderThatRestartedAsAWitnessThenNoLeaseAndAWitnessInTheView) {
+  NodeSettings settings = Rig::settings();
+  settings.is_witness = true;
+  Rig rig(settings);
+  Agent agent;
+  agent.id = settings.id;
+  agent.name = settings.name;
+  Proposal joined;
+  joined.ops = {SetCluster{settings.cluster_id}, JoinAgent{agent}};
+  rig.log = {encode(joined), encode(Activation{LogIndex{1}, Epoch{0}, true, 0, 0})};
+  rig.give(EntryApplied{LogIndex{1}, Term{1}, rig.log[0]});
+  rig.give(EntryApplied{LogIndex{2}, Term{1}, rig.log[1]});
+  ASSERT_FALSE(rig.node.view()->find(agent.id)->is_witness);
+
+  rig.start({Rig::pool({"a"})});
+  rig.pass(5_s);
+
+  EXPECT_EQ(rig.count<SetDeadline>(), 0U);
+  ASSERT_NE(rig.node.view()->find(agent.id), nullptr);
+  EXPECT_TRUE(rig.node.view()->find(agent.id)->is_witness);
+}
+
 }  // namespace
 }  // namespace ringfence::agent::core::test
