@@ -13,13 +13,41 @@ struct Target {
   std::uint64_t remainder = 0;
 };
 
-constexpr std::size_t nobody = SIZE_MAX;
+// index -> position in shares, as a flat table: owners are looked up once a slot. Whoever is in no
+// share has the position behind the last.
+class Positions {
+ public:
+  explicit Positions(std::span<const Share> shares)
+      : nobody_(static_cast<std::uint32_t>(shares.size())),
+        by_index_(shares.empty() ? 0 : shares.back().index + std::size_t{1}, nobody_) {
+    for (std::uint32_t i = 0; i < nobody_; ++i) by_index_[shares[i].index] = i;
+  }
+  [[nodiscard]] std::uint32_t of(std::uint16_t owner) const {
+    return owner < by_index_.size() ? by_index_[owner] : nobody_;
+  }
 
-// index -> position in shares, as a flat table: owners are looked up once a slot.
-std::vector<std::size_t> position_by_index(std::span<const Share> shares) {
-  std::vector<std::size_t> positions(std::size_t{UINT16_MAX} + 1, nobody);
-  for (std::size_t i = 0; i < shares.size(); ++i) positions[shares[i].index] = i;
-  return positions;
+ private:
+  std::uint32_t nobody_;
+  std::vector<std::uint32_t> by_index_;
+};
+
+// Slots side by side that belong to the same one. A ring has far fewer runs than slots, and every
+// change counts all of it on every agent.
+struct Run {
+  std::uint32_t position = 0;  // in shares; behind the last: orphans
+  std::uint32_t first = 0, length = 0;
+};
+
+std::vector<Run> runs_of(std::span<const std::uint16_t> owners, const Positions& positions) {
+  std::vector<Run> runs;
+  const auto count = static_cast<std::uint32_t>(owners.size());
+  for (std::uint32_t first = 0; first < count;) {
+    std::uint32_t end = first + 1;
+    while (end < count && owners[end] == owners[first]) ++end;
+    runs.push_back({positions.of(owners[first]), first, end - first});
+    first = end;
+  }
+  return runs;
 }
 
 // Floors first; what is left over goes one each to those with a remainder (so that no share is a
@@ -54,30 +82,32 @@ std::vector<std::uint16_t> assign(std::span<const std::uint16_t> owners,
   for (const Share& share : shares) weight_sum += share.weight;
   if (weight_sum == 0) return result;
 
-  const std::vector<std::size_t> positions = position_by_index(shares);
+  const std::vector<Run> runs = runs_of(owners, Positions(shares));
   std::vector<Target> targets(shares.size());
   for (std::size_t i = 0; i < shares.size(); ++i) targets[i].index = shares[i].index;
-  for (const std::uint16_t owner : owners) {
-    if (positions[owner] != nobody) ++targets[positions[owner]].held;
+  for (const Run& run : runs) {
+    if (run.position < targets.size()) targets[run.position].held += run.length;
   }
   set_targets(targets, shares, owners.size(), weight_sum);
 
-  // Slots to give out: orphans, and of each owner what is above its target.
-  std::vector<std::size_t> given;
-  for (std::size_t slot = 0; slot < result.size(); ++slot) {
-    const std::size_t position = positions[result[slot]];
-    if (position == nobody) {
-      given.push_back(slot);
-    } else if (targets[position].held > targets[position].wanted) {
-      --targets[position].held;
-      given.push_back(slot);
+  // Slots to give out: orphans, and of each owner what is above its target, the first ones.
+  std::vector<Run> given;
+  for (const Run& run : runs) {
+    std::uint32_t count = run.length;
+    if (run.position < targets.size()) {
+      Target& owner = targets[run.position];
+      count = std::min(count, owner.held - std::min(owner.held, owner.wanted));
+      owner.held -= count;
     }
+    if (count > 0) given.push_back({run.position, run.first, count});
   }
   std::size_t taker = 0;
-  for (const std::size_t slot : given) {
-    while (targets[taker].held >= targets[taker].wanted) ++taker;
-    result[slot] = targets[taker].index;
-    ++targets[taker].held;
+  for (const Run& run : given) {
+    for (std::uint32_t slot = run.first; slot < run.first + run.length; ++slot) {
+      while (targets[taker].held >= targets[taker].wanted) ++taker;
+      result[slot] = targets[taker].index;
+      ++targets[taker].held;
+    }
   }
   return result;
 }
