@@ -57,8 +57,11 @@ Agents::Agents(std::size_t count, std::size_t backend_count)
   for (std::size_t i = 0; i < count; ++i) start(i);
 }
 
-std::unique_ptr<Agents> Agents::not_started(std::size_t count, std::size_t backend_count) {
-  return std::unique_ptr<Agents>(new Agents(NotStarted{}, count, backend_count));
+std::unique_ptr<Agents> Agents::not_started(std::size_t count, std::size_t backend_count,
+                                            const std::string& timing_lines) {
+  std::unique_ptr<Agents> made(new Agents(NotStarted{}, count, backend_count));
+  made->timing_lines_ = timing_lines;
+  return made;
 }
 
 std::string Agents::seed_line() const {
@@ -67,7 +70,7 @@ std::string Agents::seed_line() const {
 
 AgentSettings Agents::settings(std::size_t i, const std::string& mesh_lines) const {
   AgentSettings settings = impatient(memcacheds_);
-  settings.pool_lines += pool_lines_;
+  settings.pool_lines = timing_lines_ + pool_lines_;
   settings.instance = "a" + std::to_string(i);
   settings.table_lines = "[mesh]\nlisten = \"" + mesh_addresses_[i] + "\"\nkey_file = \"" +
                          dir_.file("key") + "\"\n" + mesh_lines;
