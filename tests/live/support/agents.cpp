@@ -133,9 +133,11 @@ std::uint64_t Agents::wait_agreed(std::size_t agent_count, std::size_t backend_c
     std::set<std::uint64_t> epochs;
     std::set<std::string> digests;
     for (const std::size_t i : running_) {
-      if (!agents_[i]->child().is_running()) {
-        throw std::runtime_error("agent " + std::to_string(i) + " ended; " + what_each_says());
-      }
+      if (agents_[i]->child().is_running()) continue;
+      throw std::runtime_error("agent " + std::to_string(i) +
+                               " ended; its log: " + agents_[i]->log());
+    }
+    for (const std::size_t i : running_) {
       if (!is_agreed(i, agent_count, backend_count)) return false;
       const json status = agents_[i]->ask("status");
       epochs.insert(status.value("epoch", std::uint64_t{0}));
