@@ -200,10 +200,13 @@ void Admissions::put_back(const Key& key) {
   set_phase(key, found->second, Phase::ready, "the change that was to admit it was abandoned");
 }
 
-// Another agent leads: what was begun here is begun anew there.
+// Another agent leads: what was begun here is begun anew there, and what was heard here says
+// nothing once this agent leads again: by then others may have lost and admitted it. Everyone tells
+// each new leader what it sees.
 void Admissions::on_leadership_lost() {
   for (auto& [key, candidate] : candidates_) {
     candidate.flush = RequestId{};
+    candidate.is_heard_of = candidate.is_answering = candidate.is_lost_here = false;
     const bool had_begun = candidate.phase == Phase::flushing || candidate.phase == Phase::ready ||
                            candidate.phase == Phase::proposed;
     if (had_begun) set_phase(key, candidate, Phase::connecting, "this agent no longer leads");

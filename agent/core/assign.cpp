@@ -13,26 +13,47 @@ struct Target {
   std::uint64_t remainder = 0;
 };
 
-// index -> position in shares, as a flat table: owners are looked up once a slot. What is in no
-// share, and all beyond the last one, is the position after them.
+// index -> position in shares, as a flat table: owners are looked up once a slot. Whoever is in no
+// share has the position behind the last.
 class Positions {
  public:
   explicit Positions(std::span<const Share> shares)
-      : table_(std::size_t{shares.back().index} + 2, static_cast<std::uint32_t>(shares.size())) {
-    for (std::uint32_t i = 0; i < shares.size(); ++i) table_[shares[i].index] = i;
+      : nobody_(static_cast<std::uint32_t>(shares.size())),
+        by_index_(shares.empty() ? 0 : shares.back().index + std::size_t{1}, nobody_) {
+    for (std::uint32_t i = 0; i < nobody_; ++i) by_index_[shares[i].index] = i;
   }
   [[nodiscard]] std::uint32_t of(std::uint16_t owner) const {
-    return table_[std::min(std::size_t{owner}, table_.size() - 1)];
+    return owner < by_index_.size() ? by_index_[owner] : nobody_;
   }
 
  private:
-  std::vector<std::uint32_t> table_;
+  std::uint32_t nobody_;
+  std::vector<std::uint32_t> by_index_;
 };
+
+// Slots side by side that belong to the same one. A ring has far fewer runs than slots, and every
+// change counts all of it on every agent.
+struct Run {
+  std::uint32_t position = 0;  // in shares; behind the last: orphans
+  std::uint32_t first = 0, length = 0;
+};
+
+std::vector<Run> runs_of(std::span<const std::uint16_t> owners, const Positions& positions) {
+  std::vector<Run> runs;
+  const auto count = static_cast<std::uint32_t>(owners.size());
+  for (std::uint32_t first = 0; first < count;) {
+    std::uint32_t end = first + 1;
+    while (end < count && owners[end] == owners[first]) ++end;
+    runs.push_back({positions.of(owners[first]), first, end - first});
+    first = end;
+  }
+  return runs;
+}
 
 // Floors first; what is left over goes one each to those with a remainder (so that no share is a
 // whole slot away from its ideal), first to who already holds more than the floor.
-void set_targets(std::span<Target> targets, std::span<const Share> shares, std::uint64_t slot_count,
-                 std::uint64_t weight_sum) {
+void set_targets(std::vector<Target>& targets, std::span<const Share> shares,
+                 std::uint64_t slot_count, std::uint64_t weight_sum) {
   std::uint64_t left = slot_count;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const std::uint64_t ideal_times_sum = slot_count * shares[i].weight;
@@ -61,30 +82,32 @@ std::vector<std::uint16_t> assign(std::span<const std::uint16_t> owners,
   for (const Share& share : shares) weight_sum += share.weight;
   if (weight_sum == 0) return result;
 
-  // One more than there are shares: nobody, who wants nothing and gives all that is an orphan.
-  const Positions positions(shares);
-  std::vector<Target> targets(shares.size() + 1);
+  const std::vector<Run> runs = runs_of(owners, Positions(shares));
+  std::vector<Target> targets(shares.size());
   for (std::size_t i = 0; i < shares.size(); ++i) targets[i].index = shares[i].index;
-  for (const std::uint16_t owner : owners) ++targets[positions.of(owner)].held;
-  set_targets(std::span(targets).first(shares.size()), shares, owners.size(), weight_sum);
-
-  // Slots to give out: orphans, and of each owner what is above its target. Without a branch, since
-  // what moves is scattered.
-  std::vector<std::uint32_t> given(owners.size());
-  std::size_t given_count = 0;
-  for (std::uint32_t slot = 0; slot < owners.size(); ++slot) {
-    Target& target = targets[positions.of(owners[slot])];
-    const std::uint32_t is_given = target.held > target.wanted ? 1 : 0;
-    given[given_count] = slot;
-    given_count += is_given;
-    target.held -= is_given;
+  for (const Run& run : runs) {
+    if (run.position < targets.size()) targets[run.position].held += run.length;
   }
-  given.resize(given_count);
+  set_targets(targets, shares, owners.size(), weight_sum);
+
+  // Slots to give out: orphans, and of each owner what is above its target, the first ones.
+  std::vector<Run> given;
+  for (const Run& run : runs) {
+    std::uint32_t count = run.length;
+    if (run.position < targets.size()) {
+      Target& owner = targets[run.position];
+      count = std::min(count, owner.held - std::min(owner.held, owner.wanted));
+      owner.held -= count;
+    }
+    if (count > 0) given.push_back({run.position, run.first, count});
+  }
   std::size_t taker = 0;
-  for (const std::uint32_t slot : given) {
-    while (targets[taker].held >= targets[taker].wanted) ++taker;
-    result[slot] = targets[taker].index;
-    ++targets[taker].held;
+  for (const Run& run : given) {
+    for (std::uint32_t slot = run.first; slot < run.first + run.length; ++slot) {
+      while (targets[taker].held >= targets[taker].wanted) ++taker;
+      result[slot] = targets[taker].index;
+      ++targets[taker].held;
+    }
   }
   return result;
 }

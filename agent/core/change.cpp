@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "agent/core/assign.hpp"
@@ -15,6 +16,8 @@ using shm_layout::backend_count_max;
 using shm_layout::generation_max;
 using shm_layout::slot_count;
 using shm_layout::SlotState;
+
+constexpr std::size_t block_slots = 256;  // compared at once
 
 constexpr SlotWord unowned(std::uint16_t backend, std::uint64_t generation) {
   return {SlotState::unowned, backend, generation};
@@ -223,6 +226,22 @@ void Change::operator()(const FlushPool& op) {
   }
 }
 
+// Most of a ring stays in a change: it is looked at block by block, and whole blocks passed over.
+std::vector<std::span<SlotWord>> blocks_of(Pool& pool) {
+  std::vector<std::span<SlotWord>> blocks;
+  const std::span<SlotWord> slots(pool.slots);
+  for (std::size_t first = 0; first < slots.size(); first += block_slots) {
+    blocks.push_back(slots.subspan(first, std::min(block_slots, slots.size() - first)));
+  }
+  return blocks;
+}
+
+bool is_routable(std::span<const SlotWord> block) {
+  std::size_t count = 0;
+  for (const SlotWord slot : block) count += slot.is_routable() ? 1 : 0;
+  return count == block.size();
+}
+
 // Balances what is not kept for a lost backend among those that serve. A slot that was served by
 // nobody gets a new generation, also when it goes to the owner it had.
 void balance(Pool& pool) {
@@ -235,23 +254,38 @@ void balance(Pool& pool) {
       shares.push_back({backend.index, backend.weight});
     }
   }
-  std::vector<std::uint32_t> places(pool.slots.size());
+  const auto is_kept = [&is_lost](SlotWord slot) {
+    return !slot.is_routable() && is_lost[slot.backend()];
+  };
   std::vector<std::uint16_t> owners(pool.slots.size());
   std::size_t count = 0;
-  for (std::uint32_t slot = 0; slot < pool.slots.size(); ++slot) {
-    const SlotWord word = pool.slots[slot];
-    const bool is_kept = !word.is_routable() && is_lost[word.backend()];
-    places[count] = slot;
-    owners[count] = word.backend();
-    count += is_kept ? 0 : 1;
+  for (const std::span<SlotWord> block : blocks_of(pool)) {
+    const bool are_all = is_routable(block);
+    for (const SlotWord slot : block) {
+      owners[count] = slot.backend();
+      count += !are_all && is_kept(slot) ? 0 : 1;
+    }
   }
   owners.resize(count);
   const std::vector<std::uint16_t> new_owners = assign(owners, shares);
-  for (std::size_t i = 0; i < count; ++i) {
-    SlotWord& slot = pool.slots[places[i]];
-    const std::uint16_t owner = new_owners[i];
-    const bool stays = owner == no_backend || (slot.is_routable() && slot.backend() == owner);
-    slot = stays ? slot : owned_anew(owner, slot.generation());
+  auto old_owner = owners.begin();
+  auto owner = new_owners.begin();
+  for (const std::span<SlotWord> block : blocks_of(pool)) {
+    const auto size = static_cast<std::ptrdiff_t>(block.size());
+    const bool are_all = is_routable(block);
+    const bool stays = are_all && std::equal(owner, owner + size, old_owner);
+    if (stays) {
+      owner += size;
+      old_owner += size;
+      continue;
+    }
+    for (SlotWord& slot : block) {
+      if (!are_all && is_kept(slot)) continue;
+      const std::uint16_t to = *owner++;
+      ++old_owner;
+      if (to == no_backend || (slot.is_routable() && slot.backend() == to)) continue;
+      slot = owned_anew(to, slot.generation());
+    }
   }
 }
 
@@ -265,16 +299,20 @@ View Change::finish() {
 
 // Slots of `before` whose word changes; all of them when the pool goes.
 std::vector<std::uint32_t> moved_slots(const Pool& before, const Pool* after) {
-  // Without a branch: what moves is scattered over the ring.
-  std::vector<std::uint32_t> moved(before.slots.size());
-  std::size_t count = 0;
-  for (std::uint32_t slot = 0; slot < before.slots.size(); ++slot) {
-    const bool has_moved = after == nullptr || before.slots[slot] != after->slots[slot];
-    moved[count] = slot;
-    count += has_moved ? 1 : 0;
+  std::vector<std::uint32_t> moved;
+  const std::size_t count = before.slots.size();
+  for (std::size_t first = 0; first < count; first += block_slots) {
+    const std::size_t end = std::min(first + block_slots, count);
+    const auto at = [first](const Pool& pool) {
+      return pool.slots.begin() + static_cast<std::ptrdiff_t>(first);
+    };
+    const bool stays =
+        after != nullptr && std::equal(at(before), at(before) + (end - first), at(*after));
+    for (std::size_t slot = first; slot < end && !stays; ++slot) {
+      const bool moves = after == nullptr || before.slots[slot] != after->slots[slot];
+      if (moves) moved.push_back(static_cast<std::uint32_t>(slot));
+    }
   }
-  moved.resize(count);
-  moved.shrink_to_fit();
   return moved;
 }
 

@@ -76,7 +76,7 @@ void Member::publish() {
   if (view->epoch < published_) {
     broken_invariant("G5", view->epoch, "an epoch would be published below an earlier one");
   }
-  PublishView order{view, digest_of(*view), desk_.term, {}};
+  PublishView order{view, desk_.replica.digest(), desk_.term, {}};
   if (const OpenChange* open = desk_.replica.open(); open != nullptr) {
     for (const PoolSlots& moved : open->next.moved) {
       order.still_fenced.push_back(FenceSlots{moved.pool, moved.slots});

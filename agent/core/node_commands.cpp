@@ -100,7 +100,7 @@ void Node::Impl::route_answers() {
 StateTold Node::Impl::own_state(RequestId id) const {
   const ViewPtr view = desk.replica.view();
   const bool is_current = member.published() == view->epoch && view->epoch.value != 0;
-  return {id, member.published(), is_current ? digest_of(*view) : 0,
+  return {id, member.published(), is_current ? desk.replica.digest() : 0,
           desk.now - member.published_at(), member.lease_until() > desk.now};
 }
 

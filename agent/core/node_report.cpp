@@ -91,7 +91,7 @@ NodeReport Node::report() const {
   NodeReport report;
   const Replica& replica = impl_->desk.replica;
   report.view = replica.view();
-  report.digest = digest_of(*report.view);
+  report.digest = replica.digest();
   report.is_leader = impl_->leader.is_leader();
   report.leader = impl_->member.leader();
   report.forming = impl_->forming.why();

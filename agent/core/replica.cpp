@@ -20,6 +20,8 @@ struct Replica::Impl {
   std::optional<OpenChange> open;
   std::vector<PastChange> history;
   std::vector<BackendCommand> commands;
+  ViewPtr digested;  // the view that `digest` is of
+  std::uint64_t digest = 0;
 
   void apply(LogIndex index, Proposal proposal);
   void apply(LogIndex index, const Activation& activation);
@@ -41,6 +43,10 @@ void Replica::Impl::apply(LogIndex /*index*/, const Activation& activation) {
     return;
   }
   view = activation.is_moved ? open->next.view : same_view_next_epoch(*view);
+  if (activation.is_moved) {
+    digested = view;
+    digest = open->next.digest;
+  }
   remember(*open, activation);
   open.reset();
 }
@@ -155,6 +161,13 @@ bool Replica::restore(std::string_view bytes) {
 
 ViewPtr Replica::view() const {
   return impl_->view;
+}
+std::uint64_t Replica::digest() const {
+  if (impl_->digested != impl_->view) {
+    impl_->digested = impl_->view;
+    impl_->digest = digest_of(*impl_->view);
+  }
+  return impl_->digest;
 }
 const OpenChange* Replica::open() const {
   return impl_->open.has_value() ? &*impl_->open : nullptr;

@@ -47,7 +47,8 @@ class Replica {
   // False, and an empty replica, when the bytes do not decode.
   [[nodiscard]] bool restore(std::string_view bytes);
 
-  [[nodiscard]] ViewPtr view() const;  // the newest activated view
+  [[nodiscard]] ViewPtr view() const;          // the newest activated view
+  [[nodiscard]] std::uint64_t digest() const;  // of that view; computed once
   [[nodiscard]] const OpenChange* open() const;
   [[nodiscard]] const std::vector<PastChange>& history() const;       // newest last
   [[nodiscard]] const std::vector<BackendCommand>& commands() const;  // by pool, address

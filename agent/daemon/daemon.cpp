@@ -163,7 +163,8 @@ void Daemon::publish_pool(PoolHost& host, const core::Pool& pool) {
   host.publish(pool, published_, still_fenced, [&](const std::string& address) {
     return watcher_->segment_address(pool.name, address);
   });
-  if (is_first) host.set_deadline(lease_until_);
+  // Without a lease of this life, that of the earlier one goes on: its fences were taken over.
+  if (is_first && lease_until_.ns != 0) host.set_deadline(lease_until_);
   host.port().view_changed();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "shim/wire_key.hpp"
@@ -75,11 +76,12 @@ PoolWord pool_word(const core::PoolOptions& options, const core::ClusterId& clus
   return serves ? PoolWord(word.raw() | serves_without_lease) : word;
 }
 
-std::map<std::uint16_t, std::uint32_t> slot_counts(const core::Pool& pool) {
-  std::map<std::uint16_t, std::uint32_t> counts;
-  for (const core::Backend& backend : pool.backends) counts[backend.index] = 0;
+// By backend index. Every publication counts all slots, so without a look-up for each.
+std::vector<std::uint32_t> slot_counts(const core::Pool& pool) {
+  std::vector<std::uint32_t> counts(shm_layout::backend_count_max);
   for (const SlotWord word : pool.slots) {
-    if (word.state() == shm_layout::SlotState::served) ++counts[word.backend()];
+    const bool is_owned = word.state() == shm_layout::SlotState::served;
+    if (is_owned && word.backend() < counts.size()) ++counts[word.backend()];
   }
   return counts;
 }
@@ -168,7 +170,8 @@ void PoolHost::store_backend(std::uint32_t index, const BackendInfo& info) {
 }
 
 void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
-  const std::map<std::uint16_t, std::uint32_t> counts = slot_counts(pool);
+  const std::vector<std::uint32_t> counts = slot_counts(pool);
+  std::set<std::uint32_t> in_view;
   for (const core::Backend& backend : pool.backends) {
     BackendInfo info{};
     const auto known = records_.find(backend.index);
@@ -182,10 +185,11 @@ void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
     info.serving = backend.status == core::BackendStatus::serving ? 1 : 0;
     info.slot_count = counts.at(backend.index);
     store_backend(backend.index, info);
+    in_view.insert(backend.index);
   }
   // A record that left the view keeps its address, for readers that still hold a ticket under it.
   for (const auto& [index, record] : std::map(records_)) {
-    if (counts.count(static_cast<std::uint16_t>(index)) != 0) continue;
+    if (in_view.count(index) != 0) continue;
     BackendInfo gone = record;
     gone.serving = gone.slot_count = 0;
     store_backend(index, gone);

@@ -9,13 +9,15 @@
 namespace ringfence::agent::daemon {
 namespace {
 
-// A view is 512 KiB a pool, and a few of them come and go with each change. glibc would learn to
-// keep such blocks in its heaps; mapped, they go back to the system when freed. Two arenas: the
-// loop's and one that the engine and the ports share.
+// A view is 512 KiB a pool, and a few of them come and go with each change. Fresh pages for each
+// would take longer than to compute what stands in them, so the heaps keep as much as one change
+// needs, and give back what is more. Two arenas: the loop's and one that the engine and the ports
+// share.
 void bound_memory() {
-  constexpr int mapped_bytes_min = 256 * 1024;
+  constexpr int mapped_bytes_min = 1024 * 1024;
+  constexpr int kept_bytes_max = 2 * 1024 * 1024;
   mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);
-  mallopt(M_TRIM_THRESHOLD, mapped_bytes_min);
+  mallopt(M_TRIM_THRESHOLD, kept_bytes_max);
   mallopt(M_ARENA_MAX, 2);
 }
 

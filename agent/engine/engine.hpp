@@ -43,7 +43,8 @@ class EngineEvents {
   virtual void on_fatal(Error error) = 0;
 };
 
-// The state that snapshots are taken of. Called on the engine's thread only.
+// The state that snapshots are taken of. Called on the engine's thread only. An entry comes some
+// time after on_applied told it, and before a snapshot that holds it.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;

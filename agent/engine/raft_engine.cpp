@@ -12,6 +12,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/engine/disk_advice.hpp"
@@ -21,7 +22,8 @@
 namespace ringfence::agent::engine {
 namespace {
 
-constexpr std::uint64_t reopen_ms = 1000;  // a full disk is looked at again this often
+constexpr std::uint64_t reopen_ms = 1000;     // a full disk is looked at again this often
+constexpr std::uint64_t apply_after_ms = 50;  // a change is over by then
 constexpr std::size_t entry_bytes_max = std::size_t{1} << 20;  // engine.hpp
 
 // Received and not yet looked at, while the disk keeps the thread: more is lost, as on a network.
@@ -95,7 +97,8 @@ class RaftEngine::Loop {
     uv_loop_init(&loop_);
     uv_async_init(&loop_, &wake_, [](uv_async_t* handle) { self(handle->data).on_wake(); });
     uv_timer_init(&loop_, &reopen_timer_);
-    wake_.data = reopen_timer_.data = this;
+    uv_timer_init(&loop_, &apply_timer_);
+    wake_.data = reopen_timer_.data = apply_timer_.data = this;
     Status status = open(fault);
     const bool is_open = status.is_ok();
     if (!is_open) close_handles();
@@ -106,8 +109,10 @@ class RaftEngine::Loop {
   }
 
   void close_handles() {
+    apply_waiting();
     uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&reopen_timer_), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&apply_timer_), nullptr);
   }
 
   static Loop& self(void* data) { return *static_cast<Loop*>(data); }
@@ -213,6 +218,7 @@ class RaftEngine::Loop {
     is_node_closing_ = false;
     node_ = raft_node_open(&loop_, &settings, &callbacks, why, &is_damaged);
     if (node_ != nullptr) {
+      apply_waiting();
       is_alone_ = raft_node_is_alone(node_) != 0;
       fault = RaftFault::none;
       return Done{};
@@ -233,6 +239,7 @@ class RaftEngine::Loop {
       self(data).on_apply({index}, {term}, {bytes, length});
     };
     to.snapshot = [](void* data, char** bytes, std::size_t* length) {
+      self(data).apply_waiting();
       const std::string taken = self(data).machine_.snapshot();
       *bytes = raft_node_alloc(taken.size());
       *length = taken.size();
@@ -268,6 +275,7 @@ class RaftEngine::Loop {
   // listeners have it.
   bool on_restore(core::LogIndex index, std::string_view bytes) {
     if (index <= told_) return true;
+    unapplied_.clear();
     if (!machine_.restore(bytes)) return false;
     told_ = index;
     events_.on_restored(index, std::string(bytes));
@@ -277,8 +285,19 @@ class RaftEngine::Loop {
   void on_apply(core::LogIndex index, core::Term term, std::string_view bytes) {
     if (index <= told_) return;
     told_ = index;
-    machine_.apply(index, bytes);
     events_.on_applied(index, term, std::string(bytes));
+    unapplied_.emplace_back(index, bytes);
+    if (uv_is_active(reinterpret_cast<const uv_handle_t*>(&apply_timer_)) != 0) return;
+    uv_timer_start(
+        &apply_timer_, [](uv_timer_t* timer) { self(timer->data).apply_waiting(); }, apply_after_ms,
+        0);
+  }
+
+  // The machine is for snapshots alone, and to apply a change takes it the better part of a
+  // millisecond: not while the fleet waits for that change.
+  void apply_waiting() {
+    for (const auto& [index, bytes] : unapplied_) machine_.apply(index, bytes);
+    unapplied_.clear();
   }
 
   void on_voters(const std::uint64_t* ids, std::size_t count) {
@@ -360,6 +379,8 @@ class RaftEngine::Loop {
   uv_loop_t loop_{};
   uv_async_t wake_{};
   uv_timer_t reopen_timer_{};
+  uv_timer_t apply_timer_{};
+  std::vector<std::pair<core::LogIndex, std::string>> unapplied_;  // told, not in the machine yet
   raft_node* node_ = nullptr;
   bool is_node_closing_ = false;
   bool is_closing_ = false;

@@ -23,7 +23,7 @@ may shm_layout shm_layout
 may shim shim shm_layout
 may agent agent shim shm_layout
 may tools tools shm_layout
-may bench bench agent shim shm_layout
+may bench bench agent shim shm_layout tests/live/support
 may tests tests tools agent shim shm_layout
 
 # Inside agent/: the core knows nobody; the parts around it know the core, and the daemon all.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "shm_layout/mapped_segment.hpp"
 #include "tests/live/support/agents.hpp"
 
 namespace ringfence::live {
@@ -78,6 +79,29 @@ TEST_P(Fleet, FollowerKilledAndStartedAgainThenTheSameViewAndNothingFlushed) {
   EXPECT_EQ(agents.wait_agreed(), epoch);
   EXPECT_EQ(agents.flush_count(), flushes);
   EXPECT_EQ(agents[follower].client().get("k"), "of k");
+}
+
+// Its fences and its view are in the segment, and the others count its lease: readers go on by it.
+TEST_P(Fleet, AgentKilledAndStartedAgainThenItsEarlierLeaseGoesOnUntilTheNext) {
+  Agents agents(GetParam());
+  agents.wait_agreed();
+  const std::size_t victim = agents.leader();
+  shm_layout::MappedSegment segment;
+  ASSERT_EQ(segment.open(agents[victim].segment().c_str()), shm_layout::AttachVerdict::ok);
+  // Acquire; pairs with the stores of SegmentWriter.
+  const auto deadline_ns = [&] {
+    return segment.reader().control().deadline_coarse_ns.load(std::memory_order_acquire);
+  };
+
+  agents.kill(victim);
+  const std::int64_t earlier_ns = deadline_ns();
+  agents.start(victim);
+  const Clock::time_point limit = Clock::now() + fleet_patience;
+  std::int64_t seen_ns = earlier_ns;
+  while (seen_ns == earlier_ns && Clock::now() < limit) seen_ns = deadline_ns();
+
+  EXPECT_GT(seen_ns, earlier_ns) << "0: the earlier lease was cut off";
+  agents.wait_agreed();
 }
 
 TEST_P(Fleet, AllKilledAndStartedAgainThenTheSameEpochAndNothingFlushed) {

@@ -10,6 +10,7 @@
 //   fleet_agent.cpp     an agent's process: its life, what it is told and what it orders
 //   fleet_backends.cpp  memcacheds, and what each host sees of them
 //   fleet_clients.cpp   processes that route by their host's segment
+//   fleet_traffic.cpp   how much is said
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,20 @@
 
 namespace ringfence::sim {
 
+struct FleetTraffic {
+  std::uint64_t messages = 0, bytes = 0;
+};
+struct TrafficFigures {
+  FleetTraffic of_a_second, of_a_change;
+};
+
 class Fleet {
  public:
   Fleet(std::uint64_t seed, FleetPlan plan);
   void run();
+  // Instead of run(): forms, idles, and changes a weight, without any trouble. Nothing when not all
+  // agreed in the end.
+  [[nodiscard]] std::optional<TrafficFigures> measure_traffic();
   [[nodiscard]] const Check& check() const { return check_; }
   [[nodiscard]] const FleetMesh& mesh() const { return mesh_; }
   // Of the fleet that most hosts belong to; 0: there is none.
@@ -103,6 +114,9 @@ class Fleet {
     std::size_t host = 0;
     std::shared_ptr<Segment> segment;
   };
+
+  // fleet_traffic.cpp
+  [[nodiscard]] FleetTraffic traffic_within(Duration time);
 
   // fleet.cpp
   [[nodiscard]] MeshEnds mesh_ends();

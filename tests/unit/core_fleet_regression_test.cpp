@@ -63,6 +63,52 @@ TEST(Regression, AgentThatSawABackendRestartThenStillOneThatReachesIt) {
   EXPECT_EQ(rig.count<FlushBackend>(), 2U);
 }
 
+// An entry of another leader's.
+void apply(Rig& rig, const Entry& entry) {
+  rig.log.push_back(encode(entry));
+  rig.give(EntryApplied{LogIndex{rig.log.size()}, Term{2}, rig.log.back()});
+}
+
+void apply_change(Rig& rig, std::vector<Op> ops) {
+  Proposal proposal;
+  proposal.expected = rig.epoch();
+  proposal.ops = std::move(ops);
+  apply(rig, proposal);
+  apply(rig, Activation{LogIndex{rig.log.size()}, rig.epoch(), true, 0, 0});
+}
+
+// A leader that stood still hears, as it goes on, what was said to it before another led.
+TEST(G4_Regression, LossHeardOfBeforeAnotherLedThenNotLostAgainOnceThisOneLeads) {
+  Rig rig;
+  lead_two(rig);
+  for (const char* address : {"a", "b"}) {
+    hear(rig, told(address, BackendSeen::answers));
+    rig.answer(address);
+  }
+  rig.flush_all_verified();
+  rig.pass(5_s);
+  ASSERT_EQ(rig.state("a"), "serving");
+  rig.is_holding = true;  // nothing that it commits comes to be
+  hear(rig, told("a", BackendSeen::unreachable));
+  ASSERT_EQ(rig.state("a"), "lost");
+  rig.give(LeadershipChanged{false, Term{2}});
+  rig.held_commits.clear();
+  rig.is_holding = false;
+  apply_change(rig, {LoseBackend{"p", "a"}, Reassign{"p", "a"}});
+  apply_change(rig, {AdmitBackend{"p", "a", 1}});
+  const Epoch epoch = rig.epoch();
+
+  rig.give(LeadershipChanged{true, Term{3}});
+  for (const char* address : {"a", "b"}) {
+    hear(rig, told(address, BackendSeen::answers));
+    rig.answer(address, false, "7", true);
+  }
+  rig.pass(5_s);
+
+  EXPECT_EQ(rig.state("a"), "serving") << rig.reason("a");
+  EXPECT_EQ(rig.epoch(), epoch);
+}
+
 TEST(Regression, AgentWhoseOnlySeedIsItselfThenFormsAFleet) {
   NodeSettings settings = Rig::settings();
   settings.has_fleet = settings.is_voter = false;

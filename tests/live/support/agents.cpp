@@ -57,8 +57,11 @@ Agents::Agents(std::size_t count, std::size_t backend_count)
   for (std::size_t i = 0; i < count; ++i) start(i);
 }
 
-std::unique_ptr<Agents> Agents::not_started(std::size_t count, std::size_t backend_count) {
-  return std::unique_ptr<Agents>(new Agents(NotStarted{}, count, backend_count));
+std::unique_ptr<Agents> Agents::not_started(std::size_t count, std::size_t backend_count,
+                                            const std::string& timing_lines) {
+  std::unique_ptr<Agents> made(new Agents(NotStarted{}, count, backend_count));
+  made->timing_lines_ = timing_lines;
+  return made;
 }
 
 std::string Agents::seed_line() const {
@@ -67,7 +70,7 @@ std::string Agents::seed_line() const {
 
 AgentSettings Agents::settings(std::size_t i, const std::string& mesh_lines) const {
   AgentSettings settings = impatient(memcacheds_);
-  settings.pool_lines += pool_lines_;
+  settings.pool_lines = timing_lines_ + pool_lines_;
   settings.instance = "a" + std::to_string(i);
   settings.table_lines = "[mesh]\nlisten = \"" + mesh_addresses_[i] + "\"\nkey_file = \"" +
                          dir_.file("key") + "\"\n" + mesh_lines;
@@ -130,9 +133,11 @@ std::uint64_t Agents::wait_agreed(std::size_t agent_count, std::size_t backend_c
     std::set<std::uint64_t> epochs;
     std::set<std::string> digests;
     for (const std::size_t i : running_) {
-      if (!agents_[i]->child().is_running()) {
-        throw std::runtime_error("agent " + std::to_string(i) + " ended; " + what_each_says());
-      }
+      if (agents_[i]->child().is_running()) continue;
+      throw std::runtime_error("agent " + std::to_string(i) +
+                               " ended; its log: " + agents_[i]->log());
+    }
+    for (const std::size_t i : running_) {
       if (!is_agreed(i, agent_count, backend_count)) return false;
       const json status = agents_[i]->ask("status");
       epochs.insert(status.value("epoch", std::uint64_t{0}));

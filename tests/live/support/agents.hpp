@@ -20,9 +20,11 @@ class Agents {
   // Starts `backend_count` memcacheds and an agent at each of `count` mesh addresses, each with
   // all of them as seeds; does not wait.
   explicit Agents(std::size_t count, std::size_t backend_count = 2);
-  // The same without starting an agent; start() starts each.
-  [[nodiscard]] static std::unique_ptr<Agents> not_started(std::size_t count,
-                                                           std::size_t backend_count = 2);
+  // The same without starting an agent; start() starts each. `timing_lines`: keys of
+  // [[pool]] in place of those that tests are impatient with.
+  [[nodiscard]] static std::unique_ptr<Agents> not_started(
+      std::size_t count, std::size_t backend_count = 2,
+      const std::string& timing_lines = impatient_pool);
 
   void start(std::size_t i);
   // With other lines in [mesh] than all agents as seeds; a line each.
@@ -59,6 +61,7 @@ class Agents {
   [[nodiscard]] std::string what_each_says() const;
 
   TempDir dir_;
+  std::string timing_lines_ = impatient_pool;
   std::vector<Memcached> memcacheds_;
   std::vector<std::string> mesh_addresses_;
   std::vector<std::unique_ptr<Agent>> agents_;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -84,10 +85,25 @@ ListeningSocket listen_on_loopback() {
   return made;
 }
 
+// Below those that the system gives to connections going out (32768 and up): one of them would
+// take the port before who was meant for it listens.
 std::uint16_t free_port() {
-  const ListeningSocket listening = listen_on_loopback();
-  close(listening.fd);
-  return listening.port;
+  constexpr unsigned first = 10'000;
+  constexpr unsigned end = 32'000;
+  std::random_device random;
+  for (int tries = 0; tries < 1000; ++tries) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto port = static_cast<std::uint16_t>(first + random() % (end - first));
+    address.sin_port = htons(port);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_free =
+        bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    close(fd);
+    if (is_free) return port;
+  }
+  throw std::runtime_error("no port of 127.0.0.1 is free");
 }
 
 TextClient::TextClient(const std::string& address, Milliseconds timeout)
