@@ -208,10 +208,13 @@ void Forming::review_own_fleet() {
   const std::size_t own_count = desk_.replica.view()->agents.size();
   if (!std::exchange(are_peers_new_, false) && own_count == own_count_) return;
   own_count_ = own_count;
+  const bool is_alone = own_count == 1 && desk_.replica.view()->find(desk_.settings.id) != nullptr;
   for (const auto& [id, peer] : peers_.all()) {
     if (!peer.introduction.has_value() || !peer.introduction->has_fleet || is_own(peer)) continue;
     const Introduction& other = *peer.introduction;
-    const bool gives_way = own_count <= 1 && !desk_.settings.seeds.empty() &&
+    // Of a fleet that took this agent in, and of one that waits for its first leader, the view does
+    // not tell yet who belongs to it.
+    const bool gives_way = is_alone && !desk_.settings.seeds.empty() &&
                            (other.agent_count > 1 || !other.has_seeds ||
                             (other.agent_count == 1 && other.cluster_id < cluster_id_));
     if (gives_way) {

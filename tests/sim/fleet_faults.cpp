@@ -126,8 +126,18 @@ void Fleet::pause(std::size_t place, Duration length) {
   });
 }
 
-// Of a voter only while the others all have theirs: what a quorum lost is lost.
+// Of a voter only while the others all have theirs: what a quorum lost is lost. Of a seed only
+// while most of the others have theirs: a majority of seeds without a state forms a fleet, as at
+// the first start.
 bool Fleet::may_lose_state(std::size_t place) const {
+  if (realms_.size() > 1) return false;  // it could come back into the one that is to give way
+  const std::size_t seeds = std::min(plan_.seed_count, hosts_.size());
+  std::size_t without = 0;
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    const bool keeps = !hosts_[seed].has_lost_state && realm_of(seed) != nullptr;
+    without += seed == place || !keeps ? 1 : 0;
+  }
+  if (place < seeds && without * 2 > seeds) return false;
   const Realm* realm = realm_of(place);
   const AgentId id = hosts_[place].disk.id;
   if (realm == nullptr || realm->truth.view()->find(id) == nullptr) return false;

@@ -101,8 +101,14 @@ void Fleet::begin_alone(std::size_t place) {
   (void)found_realm(disk.cluster_id).engine.start(disk.id, {{disk.id, hosts_[place].address}});
 }
 
+// Once the others are one fleet: one of them that had none could come to this one, and then neither
+// would give way.
 void Fleet::give_seeds(std::size_t place) {
   Host& host = hosts_[place];
+  for (std::size_t other = 0; other < hosts_.size(); ++other) {
+    if (other == place || (realm_of(other) != nullptr && realm_of(other) == main_realm())) continue;
+    return after(200_ms, [this, place] { give_seeds(place); });
+  }
   trace(place, "is given seeds");
   host.is_alone = false;
   if (host.node == nullptr) return;  // it reads them when it starts

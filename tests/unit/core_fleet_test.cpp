@@ -129,6 +129,37 @@ TEST_F(FleetJustFormed, FirstEntryIsAppliedThenNobodyIsTold) {
   EXPECT_TRUE(told(second).empty());
 }
 
+// One of three seeds, whose neighbour belongs to a larger fleet of the same name.
+class TwoFleets : public testing::Test {
+ protected:
+  static NodeSettings with_seeds() {
+    NodeSettings settings = in_a_fleet();
+    settings.seeds = {"h22:1"};
+    return settings;
+  }
+  void meet_larger_fleet() {
+    Introduction other;
+    other.cluster_id[0] = 9;
+    other.has_fleet = true;
+    other.agent_count = 2;
+    rig.give(PeerUp{second, Incarnation{1}, "h22", "h22:1", {}});
+    rig.give(MessageReceived{second, encode(other)});
+  }
+  Rig rig{with_seeds()};
+};
+
+TEST_F(TwoFleets, AloneInItsOwnThenItGivesThatUp) {
+  rig.serve(Rig::pool({"a:1", "b:1"}));
+  meet_larger_fleet();
+  EXPECT_EQ(rig.count<GiveUpFleet>(), 1U);
+}
+
+TEST_F(TwoFleets, NothingIsAppliedYetThenOthersMayBeInItsOwnAndItIsKept) {
+  rig.give(VotersChanged{{self, third}});
+  meet_larger_fleet();
+  EXPECT_EQ(rig.count<GiveUpFleet>(), 0U);
+}
+
 // A new leader waits for leases of earlier ones, but not for one whose host said in this term that
 // it routes no more.
 class LeaseEndedCase : public CoreFleet {
