@@ -38,13 +38,15 @@ class Stream {
   [[nodiscard]] std::string keys() {
     std::string list = short_key();
     for (std::size_t count = below(8); count > 0; --count) {
-      list += pick({" ", " ", "  "}) + short_key();
+      const std::string next = short_key();
+      list += pick({" ", " ", "  "}) + next;
     }
     return list;
   }
   [[nodiscard]] std::string value() {
     if (below(3) == 0) return std::to_string(below(1000));  // for incr
-    std::string bytes(below(10) == 0 ? below(70'000) : below(60), 'x');
+    const bool is_large = below(10) == 0;
+    std::string bytes(is_large ? below(70'000) : below(60), 'x');
     for (char& byte : bytes) byte = static_cast<char>(random_());
     return bytes;
   }
@@ -58,28 +60,45 @@ class Stream {
     const std::string unique = verb == "cas" ? " 999999999" : "";
     std::string data = bytes;
     if (length != bytes.size()) data = std::string(bytes.size() % 30, 'y');
-    return verb + " " + key() + " " + std::to_string(below(70000)) + " " +
-           pick({"0", "0", "100", "-1"}) + " " + std::to_string(length) + unique + noreply() +
-           "\r\n" + data + "\r\n";
+    const std::string quiet = noreply();
+    const std::string exptime = pick({"0", "0", "100", "-1"});
+    const std::string flags = std::to_string(below(70000));
+    return verb + " " + key() + " " + flags + " " + exptime + " " + std::to_string(length) +
+           unique + quiet + "\r\n" + data + "\r\n";
   }
+  // One draw a statement: which comes first within one is the compiler's affair, and a seed should
+  // mean the same stream everywhere.
   [[nodiscard]] std::string command() {
+    const std::string end = pick({"\r\n", "\r\n", "\n"});
     switch (below(9)) {
       case 0:
       case 1:
       case 2:
         return storage();
-      case 3:
-        return pick({"get ", "gets "}) + keys() + pick({"\r\n", "\r\n", "\n"});
-      case 4:
-        return pick({"gat 100 ", "gats 0 ", "gat -1 "}) + keys() + "\r\n";
-      case 5:
+      case 3: {
+        const std::string list = keys();
+        return pick({"get ", "gets "}) + list + end;
+      }
+      case 4: {
+        const std::string list = keys();
+        return pick({"gat 100 ", "gats 0 ", "gat -1 "}) + list + end;
+      }
+      case 5: {
         // Never a shorter number: whether memcached pads it then hangs on whether a pipelined get's
         // answer still holds the item.
-        return "incr " + key() + " " + pick({"1", "7", "1000000", "x", "-1"}) + noreply() + "\r\n";
-      case 6:
-        return "delete " + key() + noreply() + "\r\n";
-      case 7:
-        return "touch " + key() + " " + pick({"0", "100", "-1", "x"}) + noreply() + "\r\n";
+        const std::string quiet = noreply();
+        const std::string delta = pick({"1", "7", "1000000", "x", "-1"});
+        return "incr " + key() + " " + delta + quiet + end;
+      }
+      case 6: {
+        const std::string quiet = noreply();
+        return "delete " + key() + quiet + end;
+      }
+      case 7: {
+        const std::string quiet = noreply();
+        const std::string exptime = pick({"0", "100", "-1", "x"});
+        return "touch " + key() + " " + exptime + quiet + end;
+      }
       default:
         return pick({"get\r\n", "nonsense\r\n", "set k 0 0\r\n", "verbosity 1\r\n", "verbosity\r\n",
                      "set k x 0 1\r\n", "incr k\r\n", "\r\n", "delete k 5\r\n", "gat x k\r\n",
