@@ -89,7 +89,7 @@ TEST(G5_Killed, AgentKilledWhilePublishingThenReadersSeeNoTornViewAndMissAfterTh
 
   // A kill that came too late to land inside does not count; a limit keeps a machine on which they
   // never land from trying for ever.
-  while (killer.interrupted_count() < kill_count && killer.asked_count() < kill_count * 4 + 20) {
+  while (killer.interrupted_count() < kill_count && killer.asked_count() < kill_count * 10) {
     killer.kill_while_publishing();
     if (killer.asked_count() % 2 == 0) {
       pass_lease(segment.reader());
