@@ -27,18 +27,15 @@ void run(const Counts& counts) {
   Rig rig(counts.agents);
   measure_idleness(rig, counts.idle_seconds, figures);
   print();
-  measure_weights(rig, counts.events, figures);
-  print();
-  measure_losses(rig, counts.events, figures);
-  print();
-  measure_killed_leaders(rig, counts.slow_events, figures);
-  print();
-  measure_gone_leaders(rig, counts.slow_events, figures);
-  print();
-  measure_restarts(rig, counts.slow_events, figures);
-  print();
-  measure_joins(rig, counts.slow_events, figures);
-  print();
+  for (const auto measure : {measure_weights, measure_losses}) {
+    measure(rig, counts.events, figures);
+    print();
+  }
+  for (const auto measure :
+       {measure_killed_leaders, measure_gone_leaders, measure_restarts, measure_joins}) {
+    measure(rig, counts.slow_events, figures);
+    print();
+  }
 }
 
 }  // namespace

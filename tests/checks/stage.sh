@@ -2,7 +2,7 @@
 # One more build of everything, and what is worth running in it:
 #   address  clang, AddressSanitizer and UBSan: all tests but the long ones
 #   fuzz     in the same build: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
-#   thread   gcc, ThreadSanitizer: unit tests, the port, the linked client, and readers while an
+#   thread   gcc, ThreadSanitizer: unit tests of what has threads, the port, and readers while an
 #            agent is killed (the simulator has one thread)
 #   clang    clang compiles everything without a warning, as users build it
 # With RINGFENCE_TEST_FULL=1 also what takes them too long for every change: simulated fleets under

@@ -32,8 +32,8 @@ void lead_two(Rig& rig) {
   hear(rig, WantedTold{false, {Rig::pool({"a", "b"})}});
 }
 
-TEST(Regression, BackendThatRestartedWhileAnotherAgentReachesItThenFlushedAgain) {
-  Rig rig;
+// The same, and both backends serve.
+void serve_two(Rig& rig) {
   lead_two(rig);
   for (const char* address : {"a", "b"}) {
     hear(rig, told(address, BackendSeen::answers));
@@ -42,6 +42,11 @@ TEST(Regression, BackendThatRestartedWhileAnotherAgentReachesItThenFlushedAgain)
   rig.flush_all_verified();
   rig.pass(5_s);
   ASSERT_EQ(rig.state("a"), "serving");
+}
+
+TEST(Regression, BackendThatRestartedWhileAnotherAgentReachesItThenFlushedAgain) {
+  Rig rig;
+  serve_two(rig);
   const std::size_t flushes = rig.count<FlushBackend>();
 
   rig.give(BackendContentsLost{"p", "a", "its claim is gone"});
@@ -80,14 +85,7 @@ void apply_change(Rig& rig, std::vector<Op> ops) {
 // A leader that stood still hears, as it goes on, what was said to it before another led.
 TEST(G4_Regression, LossHeardOfBeforeAnotherLedThenNotLostAgainOnceThisOneLeads) {
   Rig rig;
-  lead_two(rig);
-  for (const char* address : {"a", "b"}) {
-    hear(rig, told(address, BackendSeen::answers));
-    rig.answer(address);
-  }
-  rig.flush_all_verified();
-  rig.pass(5_s);
-  ASSERT_EQ(rig.state("a"), "serving");
+  serve_two(rig);
   rig.is_holding = true;  // nothing that it commits comes to be
   hear(rig, told("a", BackendSeen::unreachable));
   ASSERT_EQ(rig.state("a"), "lost");
