@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <utility>
 
 #include "agent/core/assign.hpp"
@@ -16,8 +15,6 @@ using shm_layout::backend_count_max;
 using shm_layout::generation_max;
 using shm_layout::slot_count;
 using shm_layout::SlotState;
-
-constexpr std::size_t block_slots = 256;  // compared at once
 
 constexpr SlotWord unowned(std::uint16_t backend, std::uint64_t generation) {
   return {SlotState::unowned, backend, generation};
@@ -96,7 +93,7 @@ void Change::operator()(const RemoveAgent& op) {
 
 std::uint64_t highest_generation(const Pool& pool) {
   std::uint64_t highest = 0;
-  for (const SlotWord& slot : pool.slots) highest = std::max(highest, slot.generation());
+  for (const SlotWord slot : pool.slots) highest = std::max(highest, slot.generation());
   return highest;
 }
 
@@ -115,10 +112,10 @@ void change_meaning(Pool& pool, const PoolOptions& options) {
     for (Backend& backend : pool.backends) backend.status = BackendStatus::lost;
   }
   const std::uint64_t highest = highest_generation(pool);
-  for (SlotWord& slot : pool.slots) {
+  pool.slots.rewrite([&](SlotWord slot) {
     const bool stays = slot.is_routable() && !must_readmit;
-    slot = stays ? owned_anew(slot.backend(), highest) : unowned(slot.backend(), highest);
-  }
+    return stays ? owned_anew(slot.backend(), highest) : unowned(slot.backend(), highest);
+  });
 }
 
 void Change::operator()(const SetPool& op) {
@@ -131,7 +128,7 @@ void Change::operator()(const SetPool& op) {
   Pool pool;
   pool.name = op.pool;
   pool.options = op.options;
-  pool.slots.assign(slot_count, unowned(no_backend, 0));
+  pool.slots = SlotTable(slot_count, unowned(no_backend, 0));
   auto place = std::lower_bound(view_.pools.begin(), view_.pools.end(), op.pool,
                                 [](const Pool& a, const std::string& b) { return a.name < b; });
   view_.pools.insert(place, std::move(pool));
@@ -146,9 +143,9 @@ void Change::operator()(const LoseBackend& op) {
   Backend* backend = pool == nullptr ? nullptr : find(*pool, op.address);
   if (backend == nullptr) return;
   backend->status = BackendStatus::lost;
-  for (SlotWord& slot : pool->slots) {
-    if (slot.backend() == backend->index) slot = unowned(backend->index, slot.generation());
-  }
+  pool->slots.rewrite_of(backend->index, [index = backend->index](SlotWord slot) {
+    return slot.backend() == index ? unowned(index, slot.generation()) : slot;
+  });
 }
 
 // Hands out indexes in a circle, so that a freed one rests as long as possible (a reader may still
@@ -188,9 +185,9 @@ void Change::operator()(const AdmitBackend& op) {
 }
 
 void forget_owner(Pool& pool, std::uint16_t index) {
-  for (SlotWord& slot : pool.slots) {
-    if (slot.backend() == index) slot = unowned(no_backend, slot.generation());
-  }
+  pool.slots.rewrite_of(index, [index](SlotWord slot) {
+    return slot.backend() == index ? unowned(no_backend, slot.generation()) : slot;
+  });
 }
 
 void Change::operator()(const RemoveBackend& op) {
@@ -221,77 +218,76 @@ void Change::operator()(const Reassign& op) {
 void Change::operator()(const FlushPool& op) {
   Pool* pool = find(op.pool);
   if (pool == nullptr) return;
-  for (SlotWord& slot : pool->slots) {
-    if (slot.is_routable()) slot = owned_anew(slot.backend(), slot.generation());
+  pool->slots.rewrite([](SlotWord slot) {
+    return slot.is_routable() ? owned_anew(slot.backend(), slot.generation()) : slot;
+  });
+}
+
+// Who takes part in balancing a pool, and what is kept out of it for lost backends.
+class Balance {
+ public:
+  explicit Balance(const Pool& pool);
+  void apply(Pool& pool);
+
+ private:
+  [[nodiscard]] bool is_lost(std::uint16_t index) const {
+    return std::binary_search(lost_.begin(), lost_.end(), index);
   }
-}
+  [[nodiscard]] bool changes(const std::vector<Holding>& holdings, const Assignment& given) const;
 
-// Most of a ring stays in a change: it is looked at block by block, and whole blocks passed over.
-std::vector<std::span<SlotWord>> blocks_of(Pool& pool) {
-  std::vector<std::span<SlotWord>> blocks;
-  const std::span<SlotWord> slots(pool.slots);
-  for (std::size_t first = 0; first < slots.size(); first += block_slots) {
-    blocks.push_back(slots.subspan(first, std::min(block_slots, slots.size() - first)));
-  }
-  return blocks;
-}
+  std::vector<std::uint16_t> lost_;
+  std::vector<Share> shares_;
+  std::uint64_t slot_count_ = 0;
+};
 
-bool is_routable(std::span<const SlotWord> block) {
-  std::size_t count = 0;
-  for (const SlotWord slot : block) count += slot.is_routable() ? 1 : 0;
-  return count == block.size();
-}
-
-// Balances what is not kept for a lost backend among those that serve. A slot that was served by
-// nobody gets a new generation, also when it goes to the owner it had.
-void balance(Pool& pool) {
-  std::vector<Share> shares;
-  std::vector<bool> is_lost(std::size_t{UINT16_MAX} + 1, false);
+Balance::Balance(const Pool& pool) {
   for (const Backend& backend : pool.backends) {
     if (backend.status == BackendStatus::lost) {
-      is_lost[backend.index] = true;
+      lost_.push_back(backend.index);
     } else {
-      shares.push_back({backend.index, backend.weight});
+      shares_.push_back({backend.index, backend.weight, 0});
     }
   }
-  const auto is_kept = [&is_lost](SlotWord slot) {
-    return !slot.is_routable() && is_lost[slot.backend()];
-  };
-  std::vector<std::uint16_t> owners(pool.slots.size());
-  std::size_t count = 0;
-  for (const std::span<SlotWord> block : blocks_of(pool)) {
-    const bool are_all = is_routable(block);
-    for (const SlotWord slot : block) {
-      owners[count] = slot.backend();
-      count += !are_all && is_kept(slot) ? 0 : 1;
-    }
+  for (const Holding& holding : pool.slots.holdings()) {
+    slot_count_ += holding.served;
+    if (!is_lost(holding.backend)) slot_count_ += holding.unserved;
+    const auto share =
+        std::lower_bound(shares_.begin(), shares_.end(), holding.backend,
+                         [](const Share& some, std::uint16_t index) { return some.index < index; });
+    if (share == shares_.end() || share->index != holding.backend) continue;
+    share->held = holding.served + holding.unserved;
   }
-  owners.resize(count);
-  const std::vector<std::uint16_t> new_owners = assign(owners, shares);
-  auto old_owner = owners.begin();
-  auto owner = new_owners.begin();
-  for (const std::span<SlotWord> block : blocks_of(pool)) {
-    const auto size = static_cast<std::ptrdiff_t>(block.size());
-    const bool are_all = is_routable(block);
-    const bool stays = are_all && std::equal(owner, owner + size, old_owner);
-    if (stays) {
-      owner += size;
-      old_owner += size;
-      continue;
-    }
-    for (SlotWord& slot : block) {
-      if (!are_all && is_kept(slot)) continue;
-      const std::uint16_t to = *owner++;
-      ++old_owner;
+}
+
+// Most of a ring stays in a change: whole blocks are passed over.
+bool Balance::changes(const std::vector<Holding>& holdings, const Assignment& given) const {
+  return std::any_of(holdings.begin(), holdings.end(), [&](const Holding& holding) {
+    const bool is_kept = is_lost(holding.backend) && holding.served == 0;
+    const bool is_raised = holding.unserved > 0 && holding.backend != no_backend;
+    return !is_kept && (is_raised || given.gives(holding.backend));
+  });
+}
+
+// A slot that was served by nobody gets a new generation, also when it goes to the owner it had.
+void Balance::apply(Pool& pool) {
+  Assignment given(shares_, slot_count_);
+  for (std::size_t i = 0; i < pool.slots.block_count(); ++i) {
+    if (!changes(pool.slots.holdings_of(i), given)) continue;
+    SlotTable::Words words = pool.slots.block(i);
+    for (SlotWord& slot : words) {
+      const bool is_kept = !slot.is_routable() && is_lost(slot.backend());
+      if (is_kept) continue;
+      const std::uint16_t to = given.next(slot.backend());
       if (to == no_backend || (slot.is_routable() && slot.backend() == to)) continue;
       slot = owned_anew(to, slot.generation());
     }
+    pool.slots.set_block(i, words);
   }
 }
 
 View Change::finish() {
   for (const std::string& name : to_balance_) {
-    if (Pool* pool = find(name); pool != nullptr) balance(*pool);
+    if (Pool* pool = find(name); pool != nullptr) Balance(*pool).apply(*pool);
   }
   view_.epoch = Epoch{view_.epoch.value + 1};
   return std::move(view_);
@@ -300,15 +296,10 @@ View Change::finish() {
 // Slots of `before` whose word changes; all of them when the pool goes.
 std::vector<std::uint32_t> moved_slots(const Pool& before, const Pool* after) {
   std::vector<std::uint32_t> moved;
-  const std::size_t count = before.slots.size();
-  for (std::size_t first = 0; first < count; first += block_slots) {
-    const std::size_t end = std::min(first + block_slots, count);
-    const auto at = [first](const Pool& pool) {
-      return pool.slots.begin() + static_cast<std::ptrdiff_t>(first);
-    };
-    const bool stays =
-        after != nullptr && std::equal(at(before), at(before) + (end - first), at(*after));
-    for (std::size_t slot = first; slot < end && !stays; ++slot) {
+  for (std::size_t block = 0; block < before.slots.block_count(); ++block) {
+    if (after != nullptr && before.slots.shares_block(after->slots, block)) continue;
+    const std::size_t first = block * SlotTable::block_slots;
+    for (std::size_t slot = first; slot < first + SlotTable::block_slots; ++slot) {
       const bool moves = after == nullptr || before.slots[slot] != after->slots[slot];
       if (moves) moved.push_back(static_cast<std::uint32_t>(slot));
     }

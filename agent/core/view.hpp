@@ -1,5 +1,5 @@
 // The view: everything that the fleet agrees on. Copied as a value, compared by digest.
-// Memory: 512 KiB a pool for the slots.
+// Memory: 512 KiB a pool for the slots, of which successive views share what did not change.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/core/slot_table.hpp"
 #include "agent/core/types.hpp"
-#include "shm_layout/slot_word.hpp"
 
 namespace ringfence::agent::core {
-
-using shm_layout::SlotWord;
 
 inline constexpr std::uint32_t weight_max = 1000;
 
@@ -52,7 +50,7 @@ struct Pool {
   std::string name;
   PoolOptions options;
   std::vector<Backend> backends;  // by index, ascending
-  std::vector<SlotWord> slots;    // slot_count of them, never fenced here
+  SlotTable slots;                // slot_count of them, never fenced here
   std::uint64_t next_backend_incarnation = 1;
   std::uint16_t next_backend_index =
       0;  // indexes are handed out in a circle, so that a freed one rests
@@ -81,8 +79,8 @@ struct View {
 };
 using ViewPtr = std::shared_ptr<const View>;
 
-// XXH3-64 over a canonical encoding of the whole view (slots by their own XXH3-64). Two agents that
-// publish the same epoch publish the same digest (G1).
+// XXH3-64 over a canonical encoding of the whole view (slots by their blocks' digests). Two agents
+// that publish the same epoch publish the same digest (G1).
 [[nodiscard]] std::uint64_t digest_of(const View& view);
 
 }  // namespace ringfence::agent::core

@@ -5,9 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "agent/core/entry.hpp"
 #include "shm_layout/layout.hpp"
 
@@ -51,8 +48,17 @@ void write_pool_head(ByteWriter& out, const Pool& pool) {
   for (const Backend& backend : pool.backends) write_backend(out, backend);
 }
 
-std::string_view bytes_of(const std::vector<SlotWord>& slots) {
-  return {reinterpret_cast<const char*>(slots.data()), slots.size() * sizeof(SlotWord)};
+void write_slots(ByteWriter& out, const SlotTable& slots) {
+  for (std::size_t i = 0; i < slots.block_count(); ++i) {
+    const SlotTable::Words& words = slots.block(i);
+    out.raw({reinterpret_cast<const char*>(words.data()), sizeof(words)});
+  }
+}
+
+SlotTable read_slots(std::string_view raw) {
+  std::vector<SlotWord> words(slot_count);
+  std::memcpy(static_cast<void*>(words.data()), raw.data(), slots_bytes);
+  return SlotTable(words);
 }
 
 bool are_slots_sane(const Pool& pool) {
@@ -82,8 +88,7 @@ Pool read_pool(ByteReader& in) {
   }
   const std::string_view raw = in.raw(slots_bytes);
   if (!in.is_ok()) return pool;
-  pool.slots.resize(slot_count);
-  std::memcpy(static_cast<void*>(pool.slots.data()), raw.data(), slots_bytes);
+  pool.slots = read_slots(raw);
   if (!are_slots_sane(pool)) in.fail();
   return pool;
 }
@@ -104,7 +109,7 @@ void write_view(ByteWriter& out, const View& view) {
   write_view_head(out, view);
   for (const Pool& pool : view.pools) {
     write_pool_head(out, pool);
-    out.raw(bytes_of(pool.slots));
+    write_slots(out, pool.slots);
   }
 }
 
@@ -112,8 +117,7 @@ void write_view_summary(ByteWriter& out, const View& view) {
   write_view_head(out, view);
   for (const Pool& pool : view.pools) {
     write_pool_head(out, pool);
-    const std::string_view slots = bytes_of(pool.slots);
-    out.u64(XXH3_64bits(slots.data(), slots.size()));
+    out.u64(pool.slots.digest());
   }
 }
 

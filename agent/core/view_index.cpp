@@ -6,14 +6,16 @@ namespace ringfence::agent::core {
 
 ViewIndex::ViewIndex(ViewPtr view) : view_(std::move(view)) {
   for (const Pool& pool : view_->pools) {
-    std::vector<std::uint32_t> served(std::size_t{UINT16_MAX} + 1, 0);
-    std::vector<std::uint32_t> kept(std::size_t{UINT16_MAX} + 1, 0);
-    for (const SlotWord slot : pool.slots) {
-      ++(slot.is_routable() ? served : kept)[slot.backend()];
-    }
-    for (const Backend& backend : pool.backends) {
-      placed_[{pool.name, backend.address}] =
-          PlacedBackend{&backend, &pool, served[backend.index], kept[backend.index]};
+    const std::vector<Holding> holdings = pool.slots.holdings();
+    auto holding = holdings.begin();
+    for (const Backend& backend : pool.backends) {  // both ascend by index
+      while (holding != holdings.end() && holding->backend < backend.index) ++holding;
+      PlacedBackend& placed = placed_[{pool.name, backend.address}];
+      placed.backend = &backend;
+      placed.pool = &pool;
+      if (holding == holdings.end() || holding->backend != backend.index) continue;
+      placed.served_slots = holding->served;
+      placed.kept_slots = holding->unserved;
     }
   }
 }

@@ -76,14 +76,11 @@ PoolWord pool_word(const core::PoolOptions& options, const core::ClusterId& clus
   return serves ? PoolWord(word.raw() | serves_without_lease) : word;
 }
 
-// By backend index. Every publication counts all slots, so without a look-up for each.
-std::vector<std::uint32_t> slot_counts(const core::Pool& pool) {
-  std::vector<std::uint32_t> counts(shm_layout::backend_count_max);
-  for (const SlotWord word : pool.slots) {
-    const bool is_owned = word.state() == shm_layout::SlotState::served;
-    if (is_owned && word.backend() < counts.size()) ++counts[word.backend()];
+std::uint32_t served_by(const std::vector<core::Holding>& holdings, std::uint16_t index) {
+  for (const core::Holding& holding : holdings) {
+    if (holding.backend == index) return holding.served;
   }
-  return counts;
+  return 0;
 }
 
 }  // namespace
@@ -146,7 +143,10 @@ void PoolHost::store_agent(core::Incarnation incarnation, core::Term term) {
 }
 
 void PoolHost::fence(const std::vector<std::uint32_t>& slots) {
-  for (const std::uint32_t slot : slots) writer_->fence_slot(slot);
+  for (const std::uint32_t slot : slots) {
+    writer_->fence_slot(slot);
+    has_fences_[slot / core::SlotTable::block_slots] = true;
+  }
 }
 
 void PoolHost::publish(const core::Pool& pool, const core::PublishView& order,
@@ -170,7 +170,7 @@ void PoolHost::store_backend(std::uint32_t index, const BackendInfo& info) {
 }
 
 void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
-  const std::vector<std::uint32_t> counts = slot_counts(pool);
+  const std::vector<core::Holding> holdings = pool.slots.holdings();
   std::set<std::uint32_t> in_view;
   for (const core::Backend& backend : pool.backends) {
     BackendInfo info{};
@@ -183,7 +183,7 @@ void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
     info.weight = backend.weight;
     info.incarnation = backend.incarnation;
     info.serving = backend.status == core::BackendStatus::serving ? 1 : 0;
-    info.slot_count = counts.at(backend.index);
+    info.slot_count = served_by(holdings, backend.index);
     store_backend(backend.index, info);
     in_view.insert(backend.index);
   }
@@ -196,15 +196,26 @@ void PoolHost::store_backends(const core::Pool& pool, const Resolve& resolve) {
   }
 }
 
+// What this life published last and fenced nowhere since stands in the segment as it was.
 void PoolHost::store_slots(const core::Pool& pool, const std::vector<std::uint32_t>& still_fenced) {
   std::vector<bool> is_fenced(pool.slots.size());
+  std::vector<bool> has_fences(has_fences_.size());
   for (const std::uint32_t slot : still_fenced) {
-    if (slot < is_fenced.size()) is_fenced[slot] = true;
+    if (slot >= is_fenced.size()) continue;
+    is_fenced[slot] = true;
+    has_fences[slot / core::SlotTable::block_slots] = true;
   }
-  for (std::uint32_t slot = 0; slot < pool.slots.size(); ++slot) {
-    const SlotWord wanted = is_fenced[slot] ? pool.slots[slot].fenced() : pool.slots[slot];
-    if (writer_->slot(slot) != wanted) writer_->store_slot(slot, wanted);
+  for (std::size_t block = 0; block < pool.slots.block_count(); ++block) {
+    const bool must_look = has_fences_[block] || has_fences[block];
+    if (!must_look && pool.slots.shares_block(stored_slots_, block)) continue;
+    const auto first = static_cast<std::uint32_t>(block * core::SlotTable::block_slots);
+    for (std::uint32_t slot = first; slot < first + core::SlotTable::block_slots; ++slot) {
+      const SlotWord wanted = is_fenced[slot] ? pool.slots[slot].fenced() : pool.slots[slot];
+      if (writer_->slot(slot) != wanted) writer_->store_slot(slot, wanted);
+    }
   }
+  stored_slots_ = pool.slots;
+  has_fences_ = std::move(has_fences);
 }
 
 void PoolHost::refresh_address(const std::string& address, const Resolve& resolve) {
@@ -231,6 +242,7 @@ void PoolHost::fence_all() {
       writer_->fence_slot(slot);
     }
   }
+  has_fences_.assign(has_fences_.size(), true);
 }
 
 void PoolHost::close_segment() {

@@ -64,6 +64,10 @@ class PoolHost {
   std::unique_ptr<port::Port> port_;  // after writer_: it reads the segment and goes first
   std::map<std::uint32_t, shm_layout::BackendInfo> records_;  // as the segment holds them
   bool is_published_ = false;
+  core::SlotTable stored_slots_;  // as this life last published them
+  // By block: whether the segment may differ from stored_slots_ there.
+  std::vector<bool> has_fences_ =
+      std::vector<bool>(shm_layout::slot_count / core::SlotTable::block_slots);
 };
 
 }  // namespace ringfence::agent::daemon

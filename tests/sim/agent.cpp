@@ -137,7 +137,7 @@ void World::publish(const PublishView& order) {
   check_.published(order);
   const Pool* pool = order.view->find("p");
   if (pool == nullptr) return;
-  std::vector<SlotWord> words = pool->slots;
+  std::vector<SlotWord> words(pool->slots.begin(), pool->slots.end());
   for (const FenceSlots& fenced : order.still_fenced) {
     for (const std::uint32_t slot : fenced.slots) words[slot] = words[slot].fenced();
   }

@@ -150,6 +150,7 @@ void FleetCheck::moved_least(const View& before, const View& after, const Propos
   });
   std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint32_t> moves;
   for (std::size_t slot = 0; slot < old_pool->slots.size(); ++slot) {
+    if (old_pool->slots.shares_block(new_pool->slots, slot / SlotTable::block_slots)) continue;
     const SlotWord from = old_pool->slots[slot];
     const SlotWord to = new_pool->slots[slot];
     if (from == to || !from.is_routable() || !to.is_routable()) continue;
@@ -177,8 +178,9 @@ void FleetCheck::publishing(const Segment& segment, const PublishView& order) {
   const Pool* next = order.view->find("p");
   if (next == nullptr || segment.pool == nullptr) return;
   if (segment.deadline <= clock_of_(segment.host)) return;
-  const std::vector<SlotWord>& now = segment.pool->slots;
+  const SlotTable& now = segment.pool->slots;
   for (std::uint32_t slot = 0; slot < next->slots.size(); ++slot) {
+    if (now.shares_block(next->slots, slot / SlotTable::block_slots)) continue;
     if (now[slot] == next->slots[slot] || segment.fenced[slot]) continue;
     check_.stored(now[slot], next->slots[slot]);
   }
