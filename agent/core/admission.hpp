@@ -88,6 +88,12 @@ class Admissions {
   // A flush of the open change (pools without tags). True: what it names may be used.
   [[nodiscard]] bool on_change_flush_finished(const FlushFinished& finished);
   void on_commands_applied() { is_wanted_stale_ = true; }
+  // Commands that the next proposal carries: planned by as if they were applied already.
+  void on_commands_asked(std::vector<BackendCommand> commands) {
+    if (commands.empty() && asked_.empty()) return;
+    asked_ = std::move(commands);
+    is_wanted_stale_ = true;
+  }
   void on_view_changed() { is_wanted_stale_ = true; }
   void on_leadership_lost();
   // A change that was to admit it was abandoned, through no fault of its own.
@@ -136,6 +142,7 @@ class Admissions {
   bool has_configuration_ = false;
   bool is_wanted_stale_ = false;
   std::vector<WantedPool> pools_;
+  std::vector<BackendCommand> asked_;
   Candidates candidates_;
   std::map<std::string, Budgets> budgets_;
   ViewIndexCache index_;

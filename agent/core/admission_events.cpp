@@ -24,13 +24,15 @@ std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
       wanted[{pool.name, backend.address}] = backend;
     }
   }
-  for (const BackendCommand& command : desk_.replica.commands()) {
+  const auto follow = [&](const BackendCommand& command) {
     if (!command.is_add) {
       wanted.erase({command.pool, command.address});
     } else if (names.count(command.pool) > 0) {
       wanted[{command.pool, command.address}] = {command.address, command.weight, NamedBy::command};
     }
-  }
+  };
+  for (const BackendCommand& command : desk_.replica.commands()) follow(command);
+  for (const BackendCommand& command : asked_) follow(command);
   return wanted;
 }
 

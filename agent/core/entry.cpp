@@ -7,7 +7,7 @@
 namespace ringfence::agent::core {
 namespace {
 
-constexpr std::uint8_t format = 2;
+constexpr std::uint8_t format = 3;
 
 // The order of Op's alternatives is the format: a new op is added at the end.
 void write_op(ByteWriter& out, const SetCluster& op) {
@@ -124,6 +124,11 @@ Op read_op(ByteReader& in) {
   }
 }
 
+void write_commands(ByteWriter& out, const std::vector<BackendCommand>& commands) {
+  out.u32(static_cast<std::uint32_t>(commands.size()));
+  for (const BackendCommand& command : commands) write_command(out, command);
+}
+
 void write_body(ByteWriter& out, const Proposal& proposal) {
   out.u64(proposal.expected.value);
   out.u16(proposal.assign_version);
@@ -136,6 +141,7 @@ void write_body(ByteWriter& out, const Proposal& proposal) {
     out.u8(static_cast<std::uint8_t>(op.index()));
     std::visit([&out](const auto& some) { write_op(out, some); }, op);
   }
+  write_commands(out, proposal.commands);
 }
 void write_body(ByteWriter& out, const Activation& activation) {
   out.u64(activation.proposal.value);
@@ -145,8 +151,14 @@ void write_body(ByteWriter& out, const Activation& activation) {
   out.u32(activation.fence_us);
 }
 void write_body(ByteWriter& out, const Commands& commands) {
-  out.u32(static_cast<std::uint32_t>(commands.commands.size()));
-  for (const BackendCommand& command : commands.commands) write_command(out, command);
+  write_commands(out, commands.commands);
+}
+
+std::vector<BackendCommand> read_command_list(ByteReader& in) {
+  std::vector<BackendCommand> commands;
+  const std::uint32_t count = in.count(op_count_max, 1);
+  for (std::uint32_t i = 0; i < count && in.is_ok(); ++i) commands.push_back(read_command(in));
+  return commands;
 }
 
 Entry read_proposal(ByteReader& in) {
@@ -160,6 +172,7 @@ Entry read_proposal(ByteReader& in) {
   const std::uint32_t op_count = in.count(op_count_max, 1);
   proposal.ops.reserve(op_count);
   for (std::uint32_t i = 0; i < op_count && in.is_ok(); ++i) proposal.ops.push_back(read_op(in));
+  proposal.commands = read_command_list(in);
   return proposal;
 }
 Entry read_activation(ByteReader& in) {
@@ -170,14 +183,6 @@ Entry read_activation(ByteReader& in) {
   activation.propose_us = in.u32();
   activation.fence_us = in.u32();
   return activation;
-}
-Entry read_commands(ByteReader& in) {
-  Commands commands;
-  const std::uint32_t count = in.count(op_count_max, 1);
-  for (std::uint32_t i = 0; i < count && in.is_ok(); ++i) {
-    commands.commands.push_back(read_command(in));
-  }
-  return commands;
 }
 
 }  // namespace
@@ -273,7 +278,7 @@ std::optional<Entry> decode_entry(std::string_view bytes) {
       entry = read_activation(in);
       break;
     case 3:
-      entry = read_commands(in);
+      entry = Commands{read_command_list(in)};
       break;
     default:
       return std::nullopt;

@@ -1,6 +1,6 @@
 // What stands in the engine's log: small deltas, never whole views.
 //
-//   entry   := kind u8, format u8 (2), length u32, body[length], padding (ignored)
+//   entry   := kind u8, format u8 (3), length u32, body[length], padding (ignored)
 //   text    := length u32, bytes          all numbers little-endian
 //
 // An entry carries its own length because engines pad. Decoding treats the bytes as hostile: every
@@ -72,12 +72,22 @@ struct FlushPool {  // raises every generation
 using Op = std::variant<SetCluster, JoinAgent, SetPool, RemovePool, LoseBackend, AdmitBackend,
                         RemoveBackend, SetWeight, Reassign, FlushPool, RemoveAgent>;
 
+// An explicit add or remove; the newest for an address stands, so a remove wins until an add.
+struct BackendCommand {
+  std::string pool, address;
+  std::uint32_t weight = 1;
+  bool is_add = true;
+  std::string who;
+};
 struct Proposal {
   Epoch expected;
   std::uint16_t assign_version = assign_version_newest;
   std::vector<Op> ops;
   std::string what, why, who;
   std::int64_t unix_ms = 0;
+  // That asked for it: remembered as Commands are, whatever becomes of the change. So a command
+  // costs no commit of its own.
+  std::vector<BackendCommand> commands;
 };
 
 struct Activation {
@@ -88,13 +98,6 @@ struct Activation {
   std::uint32_t propose_us = 0, fence_us = 0;
 };
 
-// An explicit add or remove; the newest for an address stands, so a remove wins until an add.
-struct BackendCommand {
-  std::string pool, address;
-  std::uint32_t weight = 1;
-  bool is_add = true;
-  std::string who;
-};
 struct Commands {
   std::vector<BackendCommand> commands;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ringfence::agent::core {
 namespace {
@@ -21,6 +22,7 @@ void Leader::on_leadership(bool is_leader) {
   ended_.clear();
   acks_.clear();
   commit_.reset();
+  admissions_.on_commands_asked({});
   open_flushes_.clear();
   are_flushes_ordered_ = false;
   open_flush_failure_.clear();
@@ -130,15 +132,32 @@ void Leader::commit_change(const Entry& entry) {
   desk_.emit(Commit{*commit_, commit_bytes_});
 }
 
-void Leader::on_commit_finished(const CommitFinished& finished) {
-  if (const auto command = commands_.find(finished.id); command != commands_.end()) {
-    const std::string text = finished.is_ok ? command->second.text
+// With the proposal just made, or by themselves.
+void Leader::commit_commands(bool are_carried) {
+  if (asked_commands_.empty()) return;
+  const RequestId id = are_carried ? *commit_ : desk_.next_id();
+  Commands alone;
+  for (OpenCommand& open : std::exchange(asked_commands_, {})) {
+    if (!are_carried) alone.commands.push_back(open.command);
+    commands_.emplace(id, std::move(open));
+  }
+  if (!are_carried) desk_.emit(Commit{id, encode(alone)});
+}
+
+void Leader::answer_commands(const CommitFinished& finished) {
+  const auto [first, last] = commands_.equal_range(finished.id);
+  for (auto place = first; place != last; ++place) {
+    const std::string text = finished.is_ok ? place->second.text
                                             : "not committed for certain (" + finished.why +
                                                   "): see status, and ask again";
-    desk_.emit(Answer{command->second.asked, finished.is_ok, text});
-    commands_.erase(command);
-    return;
+    desk_.emit(Answer{place->second.asked, finished.is_ok, text});
   }
+  commands_.erase(first, last);
+}
+
+void Leader::on_commit_finished(const CommitFinished& finished) {
+  answer_commands(finished);
+  if (!finished.is_ok) admissions_.on_commands_asked({});
   // A commit that succeeded stays in flight until its entry was applied (on_entry_applied).
   if (!commit_.has_value() || *commit_ != finished.id || finished.is_ok) return;
   commit_.reset();
@@ -154,6 +173,7 @@ void Leader::on_entry_applied(std::string_view bytes) {
   if (commit_.has_value() && bytes.substr(0, commit_bytes_.size()) == commit_bytes_) {
     commit_.reset();
   }
+  admissions_.on_commands_asked({});  // the replica has them now
 }
 
 void Leader::on_shutdown() {
@@ -200,9 +220,11 @@ void Leader::on_backend_command(RequestId id, BackendCommand command) {
   }
   const std::string text = fmt::format("{} {} pool {}", command.address,
                                        command.is_add ? "is wanted in" : "leaves", command.pool);
-  const RequestId commit = desk_.next_id();
-  commands_[commit] = {id, text};
-  desk_.emit(Commit{commit, encode(Commands{{std::move(command)}})});
+  asked_commands_.push_back({id, text, std::move(command)});
+  if (!may_propose()) return commit_commands(false);
+  std::vector<BackendCommand> asked;
+  for (const OpenCommand& open : asked_commands_) asked.push_back(open.command);
+  admissions_.on_commands_asked(std::move(asked));
 }
 
 }  // namespace ringfence::agent::core

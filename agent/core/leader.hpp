@@ -80,6 +80,7 @@ class Leader {
   struct OpenCommand {
     RequestId asked;
     std::string text;  // the answer once it is committed
+    BackendCommand command;
   };
   struct Timing {
     Instant committed, applied, acknowledged;
@@ -89,6 +90,12 @@ class Leader {
 
   void confirm();
   void commit_change(const Entry& entry);
+  [[nodiscard]] bool has_quorum() const {
+    return quorum_at_.has_value() && *quorum_at_ >= barrier_from_;
+  }
+  [[nodiscard]] bool may_propose() const;
+  void commit_commands(bool are_carried);
+  void answer_commands(const CommitFinished& finished);
 
   // the open change
   void advance_open(const OpenChange& open);
@@ -146,7 +153,8 @@ class Leader {
   std::string open_flush_failure_;
   std::vector<FlushAll> flush_alls_;
   std::vector<MemoryFlush> memory_flushes_;
-  std::map<RequestId, OpenCommand> commands_;  // by the id of their commit
+  std::vector<OpenCommand> asked_commands_;         // of this step: the proposal may carry them
+  std::multimap<RequestId, OpenCommand> commands_;  // by the id of their commit
   std::map<Epoch, Timing> timings_;
 };
 

@@ -15,19 +15,25 @@ std::uint32_t microseconds(Instant from, Instant until) {
 
 }  // namespace
 
+bool Leader::may_propose() const {
+  return is_acting_ && !is_stopping_ && !commit_.has_value() && has_quorum() &&
+         desk_.now >= commit_from_ && desk_.replica.open() == nullptr;
+}
+
 void Leader::advance() {
   advance_at_ = far_future;
-  if (!is_acting_ || commit_.has_value()) return;
-  if (!quorum_at_.has_value() || *quorum_at_ < barrier_from_) return;
+  if (may_propose()) {
+    propose();
+    commit_commands(commit_.has_value());
+    return;
+  }
+  commit_commands(false);
+  if (!is_acting_ || commit_.has_value() || !has_quorum()) return;
   if (desk_.now < commit_from_) {
     advance_at_ = commit_from_;
     return;
   }
-  if (const OpenChange* open = desk_.replica.open(); open != nullptr) {
-    advance_open(*open);
-  } else if (!is_stopping_) {
-    propose();
-  }
+  if (const OpenChange* open = desk_.replica.open(); open != nullptr) advance_open(*open);
 }
 
 void Leader::on_proposal_applied() {

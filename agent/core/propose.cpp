@@ -62,6 +62,7 @@ void Leader::propose() {
   proposal.why = plan.why;
   proposal.who = plan.who.empty() ? desk_.settings.name : plan.who;
   proposal.unix_ms = desk_.unix_ms;
+  for (const OpenCommand& asked : asked_commands_) proposal.commands.push_back(asked.command);
   timings_[Epoch{proposal.expected.value + 1}].committed = desk_.now;
   commit_change(proposal);
 }

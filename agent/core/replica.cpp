@@ -26,11 +26,14 @@ struct Replica::Impl {
   void apply(LogIndex index, Proposal proposal);
   void apply(LogIndex index, const Activation& activation);
   void apply(LogIndex index, const Commands& entry);
+  void note(const std::vector<BackendCommand>& newer);
   void remember(const OpenChange& closed, const Activation& activation);
   [[nodiscard]] bool read(ByteReader& in);
 };
 
 void Replica::Impl::apply(LogIndex index, Proposal proposal) {
+  // Noted here and forgotten: a snapshot of the open change must not bring them back later.
+  note(std::exchange(proposal.commands, {}));
   if (open.has_value() || proposal.expected != view->epoch) return;
   std::optional<NextView> next = next_view(*view, proposal);
   if (!next.has_value()) return;
@@ -68,7 +71,11 @@ void Replica::Impl::remember(const OpenChange& closed, const Activation& activat
 }
 
 void Replica::Impl::apply(LogIndex /*index*/, const Commands& entry) {
-  for (const BackendCommand& command : entry.commands) {
+  note(entry.commands);
+}
+
+void Replica::Impl::note(const std::vector<BackendCommand>& newer) {
+  for (const BackendCommand& command : newer) {
     const auto place =
         std::lower_bound(commands.begin(), commands.end(), command,
                          [](const BackendCommand& a, const BackendCommand& b) {

@@ -34,7 +34,9 @@ struct RaftSettings {
   // A log that is empty begins with these: of a fleet of one, itself; of a fleet that forms, the
   // same on each. None: an empty log waits to be filled by a leader that made this agent a voter.
   std::vector<Voter> bootstrap;
-  core::Duration election_timeout = core::operator""_ms(300);
+  // How soon a leader's end is noticed: this to twice this. A hiccup of a disk or a scheduler below
+  // it changes nothing, and an election that was not needed pauses nobody.
+  core::Duration election_timeout = core::operator""_ms(250);
   core::Duration heartbeat = core::operator""_ms(50);
   // Longer than any disk's hiccup; then the caller is told that the outcome is unknown.
   core::Duration commit_timeout = core::operator""_s(5);

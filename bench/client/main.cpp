@@ -122,8 +122,14 @@ void run(int rounds) {
 }  // namespace ringfence::bench
 
 int main(int argc, char** argv) {
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : ringfence::bench::rounds_default;
+  if (argc > 2 || rounds <= 0) {
+    std::fprintf(stderr, "usage: client_bench [ROUNDS]   (default %d)\n",
+                 ringfence::bench::rounds_default);
+    return 64;
+  }
   try {
-    ringfence::bench::run(argc > 1 ? std::atoi(argv[1]) : ringfence::bench::rounds_default);
+    ringfence::bench::run(rounds);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "client_bench: %s\n", error.what());

@@ -46,6 +46,10 @@ int main(int argc, char** argv) {
   std::size_t* const fields[] = {&counts.agents, &counts.events, &counts.slow_events,
                                  &counts.idle_seconds};
   for (int i = 1; i < argc && i <= 4; ++i) *fields[i - 1] = std::strtoul(argv[i], nullptr, 10);
+  if (argc > 5 || counts.agents == 0) {
+    std::fprintf(stderr, "usage: fleet_bench AGENTS [EVENTS [SLOW_EVENTS [IDLE_SECONDS]]]\n");
+    return 64;
+  }
   try {
     ringfence::bench::run(counts);
     return 0;

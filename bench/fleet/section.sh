@@ -46,9 +46,9 @@ cat <<TEXT
 Measured $(date -u +%Y-%m-%d) under $(chrt -p $$ | sed -n '1s/.*: //p') on $(nproc) cores, load average $load_before before and $(cut -d ' ' -f 1 /proc/loadavg) after.
 On a machine that others use too, \`chrt -r 5 tools/bench --fleet\` keeps them off the agents' time.
 
-All agents and 6 memcacheds run on this one machine. Each agent computes each view itself, as on a
-host of its own, so here the agents wait for each other's computing: with more agents than cores a
-change takes longer than on as many hosts.
+All agents and 6 memcacheds run on this one machine. Each agent computes, stores and acknowledges
+each change itself, as on a host of its own, so here the agents wait for each other: with more agents
+than cores a change takes longer than on as many hosts.
 
 | what, at 10 agents | measured | goal | |
 |---|---|---|---|
@@ -92,7 +92,7 @@ $(row 'bytes a second sent to other agents, TLS included' idle_sent_bytes_per_se
 $(row 'the leader' idle_leader_sent_bytes_per_second 0)
 
 Who watches looks into all segments every 0.1 ms. A leader's killing is noticed by the election's
-timeout, 300 to 600 ms. A host that stands still holds its lease of 2 s, which what moves has to
+timeout, 250 to 500 ms. A host that stands still holds its lease of 2 s, which what moves has to
 wait for.
 
 What the simulated fleet says, without TLS, frames and the engine's own messages among its voters:

@@ -1,6 +1,7 @@
 // Configuration, commands, flush_all, and restarts.
 #include <gtest/gtest.h>
 
+#include "agent/core/replica.hpp"
 #include "tests/unit/core_rig.hpp"
 
 namespace ringfence::agent::core {
@@ -97,6 +98,61 @@ TEST(CoreCommand, UncertainCommitIsToldSo) {
   rig.give(BackendAddAsked{RequestId{1}, "p", "x", 1, "root"});
   rig.fail_held();
   EXPECT_FALSE(rig.last<Answer>()->is_ok);
+}
+
+std::size_t commits_of(Rig& rig, const Event& event) {
+  const std::size_t before = rig.count<Commit>();
+  rig.give(event);
+  return rig.count<Commit>() - before;
+}
+
+TEST(CoreCommand, RemoveTravelsWithTheChangeThatItAsksFor) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  // One commit for command and proposal, one for the activation.
+  EXPECT_EQ(commits_of(rig, BackendRemoveAsked{RequestId{1}, "p", "a", "root"}), 2U);
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+  EXPECT_EQ(rig.slots("b"), 65536U);
+}
+
+TEST(CoreCommand, AskedWhileAChangeIsOpenThenCommittedAloneAndDoneNext) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b", "c"}));
+  rig.is_holding = true;
+  rig.unreachable("a");
+  ASSERT_EQ(rig.held_commits.size(), 1U);
+  rig.give(BackendRemoveAsked{RequestId{1}, "p", "b", "root"});
+  ASSERT_EQ(rig.held_commits.size(), 2U);
+  rig.release();
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+  EXPECT_EQ(rig.slots("c"), 65536U);
+}
+
+TEST(CoreCommand, CarriedByAProposalThatFailsThenToldSoAndForgotten) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.is_holding = true;
+  rig.give(BackendRemoveAsked{RequestId{1}, "p", "a", "root"});
+  ASSERT_EQ(rig.held_commits.size(), 1U);
+  rig.fail_held();
+  ASSERT_NE(rig.last<Answer>(), nullptr);
+  EXPECT_FALSE(rig.last<Answer>()->is_ok);
+  rig.pass(1_s);
+  EXPECT_EQ(rig.slots("a"), 32768U);
+}
+
+TEST(CoreCommand, CarriedThenAnOpenChangesSnapshotDoesNotBringItBack) {
+  Replica replica;
+  Proposal proposal;
+  proposal.ops.push_back(SetPool{"p", {}});
+  proposal.commands.push_back({"p", "a", 1, false, "root"});
+  replica.apply(LogIndex{1}, encode(proposal));
+  replica.apply(LogIndex{2}, encode(Commands{{{"p", "a", 1, true, "root"}}}));
+  Replica restored;
+  ASSERT_TRUE(restored.restore(replica.snapshot()));
+  ASSERT_NE(restored.open(), nullptr);
+  ASSERT_EQ(restored.commands().size(), 1U);
+  EXPECT_TRUE(restored.commands().front().is_add);
 }
 
 TEST(G2_FlushAll, PublishedThenFlushedForMemoryThenAnswered) {

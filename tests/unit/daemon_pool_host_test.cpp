@@ -29,7 +29,7 @@ class PoolHostTest : public testing::Test {
     pool_.listen = {directory_.file("port.sock")};
     config_.segment_dir = directory_.path();
     config_.pools = {pool_};
-    view_pool_.slots.assign(shm_layout::slot_count, SlotWord(SlotState::served, 0, 1));
+    view_pool_.slots = core::SlotTable(shm_layout::slot_count, SlotWord(SlotState::served, 0, 1));
     view_pool_.backends.push_back({0, "cache:11211", 1, core::BackendStatus::serving, 7});
     start();
   }
@@ -54,13 +54,20 @@ class PoolHostTest : public testing::Test {
     };
   }
 
-  void publish(std::uint8_t last) {
+  void publish(std::uint8_t last, const std::vector<std::uint32_t>& still_fenced = {}) {
     auto view = std::make_shared<core::View>();
     view->epoch = core::Epoch{1};
     core::PublishView order;
     order.view = view;
-    host_->publish(view_pool_, order, {}, resolved_to(last));
+    host_->publish(view_pool_, order, still_fenced, resolved_to(last));
   }
+  void set_slot(std::size_t slot, SlotWord word) {
+    const std::size_t block = slot / core::SlotTable::block_slots;
+    core::SlotTable::Words words = view_pool_.slots.block(block);
+    words[slot % core::SlotTable::block_slots] = word;
+    view_pool_.slots.set_block(block, words);
+  }
+  [[nodiscard]] SlotWord stored(std::uint32_t slot) const { return host_->writer().slot(slot); }
 
   [[nodiscard]] std::int64_t deadline_ns() const {
     return host_->writer().segment().control.deadline_boottime_ns.load();
@@ -100,8 +107,51 @@ TEST_F(PoolHostTest, EndOfTheLeaseBeforeTheFirstPublicationThenItEnds) {
   EXPECT_EQ(deadline_ns(), 0);
 }
 
+TEST_F(PoolHostTest, FencedThenPublishedUnchangedThenTheFenceIsGone) {
+  publish(1);
+  host_->fence({5, 700});
+  ASSERT_TRUE(stored(5).is_fenced());
+  publish(1);
+  EXPECT_EQ(stored(5), view_pool_.slots[5]);
+  EXPECT_EQ(stored(700), view_pool_.slots[700]);
+}
+
+TEST_F(PoolHostTest, StillFencedThenTheFenceStaysUntilAPublicationWithoutIt) {
+  publish(1);
+  publish(1, {5});
+  EXPECT_EQ(stored(5), view_pool_.slots[5].fenced());
+  publish(1);
+  EXPECT_EQ(stored(5), view_pool_.slots[5]);
+}
+
+TEST_F(PoolHostTest, OneSlotChangesThenItIsStoredAndTheOthersStay) {
+  publish(1);
+  set_slot(70, SlotWord(SlotState::served, 0, 9));
+  publish(1);
+  for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+    ASSERT_EQ(stored(slot), view_pool_.slots[slot]) << slot;
+  }
+}
+
+TEST_F(PoolHostTest, AllFencedThenPublishedThenNoFenceIsLeft) {
+  publish(1);
+  host_->fence_all();
+  publish(1);
+  for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {
+    ASSERT_FALSE(stored(slot).is_fenced()) << slot;
+  }
+}
+
+TEST_F(PoolHostTest, TakenOverByAnotherLifeThenEverySlotIsLookedAt) {
+  publish(1);
+  host_->fence({70});
+  start();
+  publish(1);
+  EXPECT_EQ(stored(70), view_pool_.slots[70]);
+}
+
 TEST_F(PoolHostTest, FenceAllThenEveryServedSlotIsFencedAndNoOther) {
-  view_pool_.slots[3] = SlotWord{};
+  set_slot(3, SlotWord{});
   publish(1);
   start();
 
