@@ -1,0 +1,356 @@
+"""What goes wrong, when, and with whom. Everything is chosen from the seed before it happens, but for
+who leads, which is asked for when it matters."""
+
+import json
+import random
+import threading
+import time
+
+from fleet import AGENT_HOSTS, BACKEND_HOSTS, STOP_BEFORE_SENDING
+from processes import wait_until
+
+
+class Step:
+    """One or two faults at once. `plan` holds (seconds from the begin, what to do)."""
+
+    def __init__(self, fleet, chance):
+        self.fleet, self.network, self.chance = fleet, fleet.network, chance
+        self.plan, self.told = [], []
+        self.hosts_touched, self.backends_touched = set(), set()
+        self.log = lambda text: None
+
+    def at(self, seconds, do, *arguments):
+        self.plan.append((seconds, do, arguments))
+
+    def touch(self, *hosts):
+        for host in hosts:
+            (self.hosts_touched if host in AGENT_HOSTS else self.backends_touched).add(host)
+
+    def say(self, text):
+        self.told.append(text)
+
+    def between(self, low, high):
+        return self.chance.uniform(low, high)
+
+    def agent_host(self):
+        return self.chance.choice(AGENT_HOSTS)
+
+    def backend_host(self):
+        return self.chance.choice(BACKEND_HOSTS)
+
+    def two_agent_hosts(self):
+        return self.chance.sample(AGENT_HOSTS, 2)
+
+    def path(self, seconds, until, host, other, both_ways=True):
+        self.at(seconds, self.network.cut, host, other)
+        self.at(until, self.network.mend, host, other)
+        if both_ways:
+            self.path(seconds, until, other, host, False)
+
+    def cable(self, seconds, until, host):
+        self.at(seconds, self.network.pull, host)
+        self.at(until, self.network.plug, host)
+
+
+# --- memcacheds -----------------------------------------------------------------------------------
+
+
+def memcached_killed(step, pauses=(0.0, 0.06)):
+    host, pause = step.backend_host(), step.between(*pauses)
+    process = step.fleet.memcacheds[host].process
+    step.touch(host)
+    step.at(0, process.kill)
+    step.at(pause, process.start)
+    step.say(f"memcached {host} killed, back after {pause * 1000:.0f} ms")
+
+
+def memcached_killed_for_long(step):
+    memcached_killed(step, (0.8, 2.5))
+
+
+def memcached_stopped(step, pauses=(0.05, 0.35)):
+    host, pause = step.backend_host(), step.between(*pauses)
+    process = step.fleet.memcacheds[host].process
+    step.touch(host)
+    step.at(0, process.stop)
+    step.at(pause, process.resume)
+    step.say(f"memcached {host} stopped for {pause * 1000:.0f} ms")
+
+
+def memcached_stopped_for_long(step):
+    memcached_stopped(step, (0.8, 3.0))
+
+
+def memcached_cut_off(step):
+    host, pause = step.backend_host(), step.between(0.3, 2.5)
+    step.touch(host)
+    step.cable(0, pause, host)
+    step.say(f"memcached {host}'s host without network for {pause * 1000:.0f} ms")
+
+
+def memcached_flaps(step):
+    host, at = step.backend_host(), 0.0
+    step.touch(host)
+    for _ in range(step.chance.randint(3, 6)):
+        down, up = step.between(0.02, 0.6), step.between(0.02, 0.8)
+        step.cable(at, at + down, host)
+        at += down + up
+    step.say(f"memcached {host}'s link flaps for {at * 1000:.0f} ms")
+
+
+# --- paths ----------------------------------------------------------------------------------------
+
+
+def host_cut_from_memcached(step):
+    host, backend, pause = step.agent_host(), step.backend_host(), step.between(0.3, 2.5)
+    way = step.chance.choice(["both ways", "towards it", "from it"])
+    step.touch(host, backend)
+    if way == "from it":
+        step.path(0, pause, backend, host, False)
+    else:
+        step.path(0, pause, host, backend, way == "both ways")
+    step.say(f"{host} cut from memcached {backend} ({way}) for {pause * 1000:.0f} ms")
+
+
+def most_hosts_cut_from_memcached(step):
+    backend, pause = step.backend_host(), step.between(0.5, 3.0)
+    left = step.agent_host()
+    step.touch(*AGENT_HOSTS, backend)
+    for host in AGENT_HOSTS:
+        if host != left:
+            step.path(0, pause, host, backend)
+    step.say(f"all but {left} cut from memcached {backend} for {pause * 1000:.0f} ms")
+
+
+def agents_cut(step):
+    (host, other), pause = step.two_agent_hosts(), step.between(0.5, 4.0)
+    is_full = step.chance.random() < 0.5
+    step.touch(host, other)
+    step.path(0, pause, host, other, is_full)
+    step.say(f"{host} cut from {other}{'' if is_full else ' (one way)'} for {pause * 1000:.0f} ms")
+
+
+def fleet_split(step):
+    minority, pause = step.two_agent_hosts(), step.between(1.0, 4.0)
+    backend, cut_at = step.backend_host(), step.between(0.1, 0.8) * pause
+    step.touch(*AGENT_HOSTS, backend)
+    for host in minority:
+        for other in AGENT_HOSTS:
+            if other not in minority:
+                step.path(0, pause, host, other)
+    for host in AGENT_HOSTS:  # the majority loses a memcached that the minority still reaches
+        if host not in minority:
+            step.path(cut_at, pause, host, backend)
+    step.say(f"{minority} cut from the other agents for {pause * 1000:.0f} ms; those are cut from "
+             f"memcached {backend} after {cut_at * 1000:.0f} ms")
+
+
+def host_vanishes(step):
+    host, pause = step.agent_host(), step.between(0.5, 5.0)
+    step.touch(host)
+    step.cable(0, pause, host)
+    step.say(f"{host} vanishes for {pause * 1000:.0f} ms")
+
+
+def host_flaps(step):
+    host, at = step.agent_host(), 0.0
+    step.touch(host)
+    for _ in range(step.chance.randint(3, 6)):
+        down, up = step.between(0.05, 0.8), step.between(0.05, 0.8)
+        step.cable(at, at + down, host)
+        at += down + up
+    step.say(f"{host}'s link flaps for {at * 1000:.0f} ms")
+
+
+# --- agents ---------------------------------------------------------------------------------------
+
+
+def agent_killed(step):
+    host, pause = step.agent_host(), step.between(0.02, 3.0)
+    step.touch(host)
+    step.at(0, step.fleet.agents[host].kill)
+    step.at(pause, step.fleet.agents[host].start)
+    step.say(f"agent {host} killed, back after {pause * 1000:.0f} ms")
+
+
+def agent_stopped(step):
+    host, pause = step.agent_host(), step.between(0.3, 4.0)
+    step.touch(host)
+    step.at(0, step.fleet.agents[host].stop)
+    step.at(pause, step.fleet.agents[host].resume)
+    step.say(f"agent {host} stopped for {pause * 1000:.0f} ms")
+
+
+def at_leader(step, seconds, until, name, do, undo):
+    """`do(host)` to whoever leads then, and `undo(host)` to the same."""
+    found = []
+
+    def begin():
+        found.append(step.fleet.leader())
+        step.touch(found[0])
+        step.log(f"{name}: it is {found[0]}")
+        do(found[0])
+
+    step.at(seconds, begin)
+    step.at(until, lambda: undo(found[0]))
+
+
+def leader_lost(step, at=0.0):
+    pause, way = step.between(0.5, 4.0), step.chance.choice(["killed", "stopped", "without network"])
+    agents = step.fleet.agents
+    does = {"killed": (lambda host: agents[host].kill(), lambda host: agents[host].start()),
+            "stopped": (lambda host: agents[host].stop(), lambda host: agents[host].resume()),
+            "without network": (step.network.pull, step.network.plug)}[way]
+    at_leader(step, at, at + pause, f"leader {way}", *does)
+    step.say(f"the leader {way} for {pause * 1000:.0f} ms")
+
+
+def leader_lost_in_a_change(step):
+    """A memcached is lost while an agent stands still with a lease, and the leader dies before that
+    has run out: whoever leads next must wait for it. The standing agent's host still reaches the
+    memcached."""
+    standing, backend = step.agent_host(), step.backend_host()
+    step.touch(*AGENT_HOSTS, backend)
+    pause = step.between(2.0, 4.0)
+    agent = step.fleet.agents[standing]
+    step.at(0.1, agent.stop)
+    for host in AGENT_HOSTS:
+        if host != standing:
+            step.path(0.12, pause, host, backend)
+    step.at(pause + 0.2, agent.resume)
+    found = []
+
+    def kill():
+        leader = step.fleet.leader()
+        if leader != standing:
+            found.append(leader)
+            step.log(f"the leader is {leader}")
+            step.fleet.agents[leader].kill()
+
+    step.at(step.between(0.0, 0.12), kill)
+    step.at(pause, lambda: [step.fleet.agents[host].start() for host in found])
+    step.say(f"the leader killed, agent {standing} stopped, all other hosts cut from memcached "
+             f"{backend}, for {pause * 1000:.0f} ms")
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+def clients_stopped(step):
+    """Some stand still between their look at the view and the sending of what it told them, while a
+    memcached is lost, and perhaps is back."""
+    names = step.chance.sample(sorted(step.fleet.clients), 3)
+    pause = step.between(0.5, 4.0)
+    for name in names:
+        client = step.fleet.clients[name]
+        step.touch(step.fleet.host_of_client[name])
+        step.at(0, client.signal, STOP_BEFORE_SENDING)
+        step.at(pause, client.resume)
+    step.at(0.05, lambda: wait_until(
+        lambda: all(step.fleet.clients[name].stands_still() for name in names), 1))
+    step.say(f"clients {names} stopped before sending for {pause * 1000:.0f} ms")
+    step.chance.choice([memcached_killed, memcached_killed_for_long, memcached_stopped_for_long,
+                        memcached_cut_off])(step)
+
+
+ALONE = [memcached_killed, memcached_killed_for_long, memcached_stopped, memcached_stopped_for_long,
+         memcached_cut_off, memcached_flaps, host_cut_from_memcached, most_hosts_cut_from_memcached,
+         agents_cut, fleet_split, host_vanishes, host_flaps, agent_killed, agent_stopped,
+         leader_lost, leader_lost_in_a_change, clients_stopped]
+PAIRS = [memcached_killed, memcached_killed_for_long, memcached_stopped_for_long,
+         host_cut_from_memcached, agents_cut, host_vanishes, agent_killed, agent_stopped, leader_lost]
+
+
+def schedule(seed):
+    """Without end: lists of faults for one step each. Every kind comes once in each round."""
+    chance = random.Random(seed)
+    while True:
+        round_of = ALONE + [None] * 5
+        chance.shuffle(round_of)
+        for fault in round_of:
+            faults = [fault] if fault else chance.sample(PAIRS, 2)
+            yield faults, random.Random(chance.getrandbits(64))
+
+
+class Schedule:
+    """Carries steps out and writes down what happened when (CLOCK_MONOTONIC, ns)."""
+
+    def __init__(self, fleet, seed, path, keys, echo):
+        self.fleet, self.keys, self.echo = fleet, keys, echo
+        self.steps = schedule(seed)
+        self.file = open(path, "w", encoding="ascii")
+        self.lock = threading.Lock()
+        self.troubles = []
+
+    def record(self, **fields):
+        with self.lock:
+            self.file.write(json.dumps(fields) + "\n")
+            self.file.flush()
+
+    def quiet(self, first_fill_s, seconds):
+        time.sleep(first_fill_s)
+        begun = time.monotonic_ns()
+        time.sleep(seconds)
+        self.record(kind="quiet", **{"from": begun, "until": time.monotonic_ns()})
+
+    def step(self, settle_patience_s, peace_s):
+        faults, chance = next(self.steps)
+        step = Step(self.fleet, chance)
+        step.log = lambda text: self.record(kind="event", at=time.monotonic_ns(), what=text)
+        for fault in faults:
+            fault(step)
+        planted = self.plant(step)
+        places = self.fleet.places_of(self.keys)
+        begun = time.monotonic_ns()
+        self.carry_out(step)
+        self.fleet.mend_all()
+        why = self.fleet.settle(settle_patience_s)
+        settled = time.monotonic_ns()
+        if why:
+            self.troubles.append(f"not settled after {settle_patience_s} s: {why}")
+        self.look_inside(planted)
+        time.sleep(peace_s / 2)  # the moved keys are written again
+        fields = {"from": begun, "settled": settled, "until": time.monotonic_ns()}
+        fields.update(self.what_moved(step, places))
+        self.record(kind="step", what=step.told, trouble=why, **fields)
+        self.echo(f"{'; '.join(step.told)}; settled after {(settled - begun) / 1e9:.1f} s{why}")
+        time.sleep(peace_s / 2)
+
+    def carry_out(self, step):
+        begun = time.monotonic()
+        for seconds, do, arguments in sorted(step.plan, key=lambda entry: entry[0]):
+            time.sleep(max(0.0, begun + seconds - time.monotonic()))
+            do(*arguments)
+            step.log(" ".join([getattr(do, "__qualname__", str(do)), *map(str, arguments)]))
+
+    def what_moved(self, step, before):
+        """By key; of unmoved ones only those that nothing was done to."""
+        after = self.fleet.places_of(self.keys)
+        touched = {self.fleet.memcacheds[host].address for host in step.backends_touched}
+        clients = [name for name, host in self.fleet.host_of_client.items()
+                   if host in step.hosts_touched]
+        return {"moved": [key for key in before if before[key] != after[key]],
+                "unmoved": [key for key in before
+                            if before[key] == after[key] and before[key][1] not in touched],
+                "clients_touched": clients}
+
+    # A look into instances that keep their memory over the fault: what was in there before must be
+    # gone once the fleet says that it lost the instance and took it in again.
+
+    def plant(self, step):
+        planted = {}
+        incarnations = self.fleet.incarnations()
+        for host in step.backends_touched:
+            memcached = self.fleet.memcacheds[host]
+            if memcached.address in incarnations and memcached.plant():
+                planted[host] = incarnations[memcached.address]
+        return planted
+
+    def look_inside(self, planted):
+        incarnations = self.fleet.incarnations() if planted else {}
+        for host, incarnation in planted.items():
+            memcached = self.fleet.memcacheds[host]
+            is_anew = incarnations.get(memcached.address, incarnation) > incarnation
+            if is_anew and memcached.has_planted():
+                self.troubles.append(f"{memcached.address} was admitted and not flushed")
+                self.record(kind="event", at=time.monotonic_ns(), what=self.troubles[-1])

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""A live run: builds the hosts, starts a fleet and its clients, lets things go wrong, ends everything,
+and has the checker judge. `run.py --help`."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import checker
+import faults
+import fleet as fleets
+import net
+
+SKIPPED = 77
+KEYS = 64
+RATE = 250  # operations a second of each of ten clients
+FIRST_FILL_S, PEACE_S, SETTLE_PATIENCE_S, START_PATIENCE_S = 2.0, 1.0, 40.0, 30.0
+HIT_SHARE_MIN = 0.99  # outside of faults, of the ratio without faults
+UNMOVED_MAX_MS = 500  # a request for a slot that did not move; longer is no busy machine but a pause
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", required=True, help="the build's bin/")
+    parser.add_argument("--agent", default="ringfenced", help="another program in its place")
+    parser.add_argument("--fleet", default="ringfence", choices=sorted(fleets.KINDS))
+    parser.add_argument("--seconds", type=float,
+                        default=float(os.environ.get("RINGFENCE_NETNS_SECONDS", "180")))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("RINGFENCE_NETNS_SEED", "1")))
+    parser.add_argument("--folder", help="where histories and logs are kept; default: in /tmp, and "
+                        "removed when all is well")
+    parser.add_argument("--expect", default="right", choices=["right", "stale", "unflushed", "any"],
+                        help="what makes this run succeed")
+    return parser.parse_args()
+
+
+def start(settings, network, folder):
+    programs = {"ringfenced": f"{settings.bin}/{settings.agent}",
+                "client": f"{settings.bin}/netns_client",
+                "client_libmemcached": f"{settings.bin}/netns_client_libmemcached"}
+    fleet = fleets.KINDS[settings.fleet](network, programs, folder)
+    fleet.start()
+    return fleet
+
+
+def go_wrong(settings, fleet, folder, echo):
+    """Everything from the first fill to the end of the clients; returns troubles."""
+    end = time.monotonic() + settings.seconds
+    why = fleet.settle(START_PATIENCE_S)
+    if why:
+        return [f"the fleet did not come to be: {why}"]
+    fleet.start_clients(KEYS, RATE, settings.seed)
+    schedule = faults.Schedule(fleet, settings.seed, f"{folder}/faults.json", KEYS, echo)
+    schedule.quiet(FIRST_FILL_S, min(15.0, settings.seconds / 6))
+    while time.monotonic() < end:
+        schedule.step(SETTLE_PATIENCE_S, PEACE_S)
+    time.sleep(PEACE_S)
+    left = fleet.end_clients()
+    return schedule.troubles + [f"client {name} did not end as asked" for name in left]
+
+
+def judge(found, troubles):
+    """What is wrong, as sentences."""
+    wrong = list(troubles) + found["errors"]
+    if found["stale"] or found["foreign"]:
+        wrong.append(f"{found['stale']} stale hits, of them {found['lost_deletes']} lost deletes, "
+                     f"{found['foreign']} foreign values")
+    share = found["ratios"]["outside"] / max(found["ratios"]["quiet"], 1e-9)
+    if share < HIT_SHARE_MIN:
+        wrong.append(f"outside of faults the hit ratio is {share:.3f} of that without faults")
+    if found["failed_unmoved"]:
+        wrong.append("keys that did not move failed (step, client, key): "
+                     f"{found['failed_unmoved'][:5]}")
+    if found["longest_unmoved"] and found["longest_unmoved"][0][0] > UNMOVED_MAX_MS:
+        wrong.append(f"a key that did not move paused: {found['longest_unmoved'][0]}")
+    return wrong
+
+
+def is_as_expected(expected, found, wrong):
+    if expected == "stale":
+        return found.get("stale", 0) > 0
+    if expected == "unflushed":
+        return any("not flushed" in one for one in wrong)
+    return expected == "any" or not wrong
+
+
+def run(settings, folder):
+    begun = time.monotonic()
+
+    def echo(text):
+        print(f"{time.monotonic() - begun:7.1f} s  {text}", flush=True)
+
+    network, fleet, found = net.Network(fleets.AGENT_HOSTS + fleets.BACKEND_HOSTS), None, {}
+    try:
+        fleet = start(settings, network, folder)
+        wrong = go_wrong(settings, fleet, folder, echo)
+    finally:
+        if fleet is not None:
+            fleet.end()
+        network.remove()
+    if os.path.exists(f"{folder}/faults.json"):
+        found = checker.report(folder)
+        wrong = judge(found, wrong)
+    for one in wrong:
+        print(f"WRONG: {one}")
+    return is_as_expected(settings.expect, found, wrong)
+
+
+def main():
+    settings = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    why = net.why_not()
+    if why:
+        print(f"SKIPPED: no live proof on network namespaces: {why}")
+        return SKIPPED
+    folder = settings.folder or tempfile.mkdtemp(prefix="rfn-", dir="/tmp")
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    is_well = run(settings, folder)
+    if is_well and not settings.folder:
+        shutil.rmtree(folder)
+    else:
+        print(f"kept: {folder} (seed {settings.seed}, {settings.seconds:.0f} s)")
+    print("as expected" if is_well else f"NOT as expected ({settings.expect})")
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
