@@ -261,11 +261,13 @@ PAIRS = [memcached_killed, memcached_killed_for_long, memcached_stopped_for_long
          host_cut_from_memcached, agents_cut, host_vanishes, agent_killed, agent_stopped, leader_lost]
 
 
-def schedule(seed):
-    """Without end: lists of faults for one step each. Every kind comes once in each round."""
+def schedule(seed, only=()):
+    """Without end: lists of faults for one step each. Every kind comes once in each round. `only`:
+    names, in place of all kinds."""
     chance = random.Random(seed)
+    kinds = [globals()[name] for name in only] or ALONE + [None] * 5
     while True:
-        round_of = ALONE + [None] * 5
+        round_of = list(kinds)
         chance.shuffle(round_of)
         for fault in round_of:
             faults = [fault] if fault else chance.sample(PAIRS, 2)
@@ -275,9 +277,8 @@ def schedule(seed):
 class Schedule:
     """Carries steps out and writes down what happened when (CLOCK_MONOTONIC, ns)."""
 
-    def __init__(self, fleet, seed, path, keys, echo):
-        self.fleet, self.keys, self.echo = fleet, keys, echo
-        self.steps = schedule(seed)
+    def __init__(self, fleet, steps, path, keys, echo):
+        self.fleet, self.steps, self.keys, self.echo = fleet, steps, keys, echo
         self.file = open(path, "w", encoding="ascii")
         self.lock = threading.Lock()
         self.troubles = []

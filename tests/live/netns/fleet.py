@@ -3,6 +3,7 @@ each or libmemcached in each client. All have the same hosts, memcacheds and cli
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -126,16 +127,26 @@ class Fleet:
 class Ringfence(Fleet):
     def __init__(self, network, programs, folder):
         super().__init__(network, programs, folder)
+        # Not on the disk: hosts have one each, and here all would wait for the same one.
+        self.memory = f"/dev/shm/{network.bridge}"
+        os.mkdir(self.memory)
         write_file(f"{folder}/key", "0123456789abcdef" * 4 + "\n", 0o600)
         for host in AGENT_HOSTS:
-            os.mkdir(f"{folder}/{host}")
-            write_file(f"{folder}/{host}/toml", self.configuration(host))
+            os.mkdir(f"{self.memory}/{host}")
+            write_file(f"{folder}/{host}.toml", self.configuration(host))
             command = network.command(host, programs["ringfenced"], "--config",
-                                      f"{folder}/{host}/toml")
+                                      f"{folder}/{host}.toml")
             self.agents[host] = Process(host, command, f"{folder}/{host}.log")
 
+    def mutate(self, mutation, late_ms):
+        for number, host in enumerate(AGENT_HOSTS):
+            command = self.agents[host].command
+            at = command.index(self.programs["ringfenced"])
+            command[at:at] = ["env", f"NETNS_MUTATION={mutation}",
+                              f"NETNS_LATE_MS={late_ms * (number % 2)}"]
+
     def configuration(self, host):
-        own = f"{self.folder}/{host}"
+        own = f"{self.memory}/{host}"
         seeds = json.dumps([f"{self.network.address(one)}:{MESH_PORT}" for one in AGENT_HOSTS])
         return (f'cluster = "netns"\nstate_dir = "{own}/state"\nsegment_dir = "{own}/segments"\n'
                 f'[control]\nlisten = "{own}/control"\n'
@@ -145,18 +156,27 @@ class Ringfence(Fleet):
 
     def ways(self, host):
         return [("port", f"127.0.0.1:{LOCAL_PORT}", "client"),
-                ("linked", f"{self.folder}/{host}/segments/netns.default", "client")]
+                ("linked", f"{self.memory}/{host}/segments/netns.default", "client")]
 
     def ask(self, host, **question):
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(1)
-                connection.connect(f"{self.folder}/{host}/control")
+                connection.connect(f"{self.memory}/{host}/control")
                 connection.sendall(json.dumps(question).encode() + b"\n")
                 with connection.makefile("rb") as answer:
                     return json.loads(answer.readline())
         except (OSError, ValueError):
             return {}
+
+    def end(self):
+        """The agents' own words on each change are kept beside the logs."""
+        for host in AGENT_HOSTS:
+            changes = self.ask(host, command="history").get("changes", [])
+            write_file(f"{self.folder}/{host}.changes",
+                       "".join(json.dumps(change) + "\n" for change in changes))
+        super().end()
+        shutil.rmtree(self.memory)
 
     def unsettled(self):
         """Why the fleet is not whole yet; empty: every agent has the same view with every backend, a

@@ -10,8 +10,10 @@ next one.
 
 import collections
 import ctypes
+import glob
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -62,6 +64,10 @@ def remove_leftovers():
     for name in re.findall(rf"^\d+: ({PREFIX}(\d+))[:@]", ip("-o", "link"), re.MULTILINE):
         if not is_running(name[1]):
             ip("link", "del", name[0], check=False)
+    for folder in glob.glob(f"/dev/shm/{PREFIX}*"):
+        pid = os.path.basename(folder)[len(PREFIX):]
+        if pid.isdigit() and not is_running(pid):
+            shutil.rmtree(folder)
 
 
 def remove_namespace(name):

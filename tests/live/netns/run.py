@@ -27,7 +27,10 @@ UNMOVED_MAX_MS = 500  # a request for a slot that did not move; longer is no bus
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", required=True, help="the build's bin/")
-    parser.add_argument("--agent", default="ringfenced", help="another program in its place")
+    parser.add_argument("--mutation", help="a rule that the agents break: mutated/mutations.cpp")
+    parser.add_argument("--late-ms", type=int, default=0,
+                        help="each second host publishes a view so much later (with --mutation)")
+    parser.add_argument("--faults", default="", help="only these of faults.py, by comma")
     parser.add_argument("--fleet", default="ringfence", choices=sorted(fleets.KINDS))
     parser.add_argument("--seconds", type=float,
                         default=float(os.environ.get("RINGFENCE_NETNS_SECONDS", "180")))
@@ -40,10 +43,13 @@ def arguments():
 
 
 def start(settings, network, folder):
-    programs = {"ringfenced": f"{settings.bin}/{settings.agent}",
+    agent = "netns_mutated" if settings.mutation else "ringfenced"
+    programs = {"ringfenced": f"{settings.bin}/{agent}",
                 "client": f"{settings.bin}/netns_client",
                 "client_libmemcached": f"{settings.bin}/netns_client_libmemcached"}
     fleet = fleets.KINDS[settings.fleet](network, programs, folder)
+    if settings.mutation:
+        fleet.mutate(settings.mutation, settings.late_ms)
     fleet.start()
     return fleet
 
@@ -55,7 +61,9 @@ def go_wrong(settings, fleet, folder, echo):
     if why:
         return [f"the fleet did not come to be: {why}"]
     fleet.start_clients(KEYS, RATE, settings.seed)
-    schedule = faults.Schedule(fleet, settings.seed, f"{folder}/faults.json", KEYS, echo)
+    only = [name for name in settings.faults.split(",") if name]
+    steps = faults.schedule(settings.seed, only)
+    schedule = faults.Schedule(fleet, steps, f"{folder}/faults.json", KEYS, echo)
     schedule.quiet(FIRST_FILL_S, min(15.0, settings.seconds / 6))
     while time.monotonic() < end:
         schedule.step(SETTLE_PATIENCE_S, PEACE_S)
