@@ -75,7 +75,7 @@ class History:
         last = ""
         with open(path, encoding="ascii") as lines:
             for last in lines:
-                if last != "end\n":
+                if last != "end\n" and last.endswith("\n"):  # else it is being written
                     self.add(log, last.split())
         if last != "end\n":
             self.errors.append(f"{name}: the history has no end: did the client die?")

@@ -10,6 +10,9 @@ from fleet import AGENT_HOSTS, BACKEND_HOSTS, STOP_BEFORE_SENDING
 from processes import wait_until
 
 
+REFILL_NS = 500_000_000  # the moved keys are written again
+
+
 class Step:
     """One or two faults at once. `plan` holds (seconds from the begin, what to do)."""
 
@@ -305,17 +308,15 @@ class Schedule:
         begun = time.monotonic_ns()
         self.carry_out(step)
         self.fleet.mend_all()
-        why = self.fleet.settle(settle_patience_s)
-        settled = time.monotonic_ns()
+        why, settled = self.fleet.settle(settle_patience_s)
         if why:
             self.troubles.append(f"not settled after {settle_patience_s} s: {why}")
         self.look_inside(planted)
-        time.sleep(peace_s / 2)  # the moved keys are written again
-        fields = {"from": begun, "settled": settled, "until": time.monotonic_ns()}
+        fields = {"from": begun, "until": settled + REFILL_NS}
         fields.update(self.what_moved(step, places))
         self.record(kind="step", what=step.told, trouble=why, **fields)
         self.echo(f"{'; '.join(step.told)}; settled after {(settled - begun) / 1e9:.1f} s{why}")
-        time.sleep(peace_s / 2)
+        time.sleep(peace_s)
 
     def carry_out(self, step):
         begun = time.monotonic()

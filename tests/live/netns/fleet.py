@@ -8,13 +8,14 @@ import signal
 import socket
 import time
 
-from processes import Process, wait_until, write_file
+from processes import Process, write_file
 
 AGENT_HOSTS = ["a1", "a2", "a3", "a4", "a5"]
 BACKEND_HOSTS = ["m1", "m2", "m3", "m4"]
 PORT = 11211
 LOCAL_PORT = 11210
 MESH_PORT = 7411
+STEADY_NS = 1_000_000_000
 LOOK = "look-inside"  # stored in an instance by hand, past the fleet
 
 # Patience cut short, so that a run has many faults and not few: a backend that returns waits for a
@@ -111,8 +112,9 @@ class Fleet:
     settle_s = 4.0
 
     def settle(self, _patience_s):
+        """Waits; returns why it is not whole, and since when it is (monotonic ns)."""
         time.sleep(self.settle_s)
-        return ""
+        return "", time.monotonic_ns()
 
     def leader(self):
         return AGENT_HOSTS[0]
@@ -134,8 +136,10 @@ class Ringfence(Fleet):
         for host in AGENT_HOSTS:
             os.mkdir(f"{self.memory}/{host}")
             write_file(f"{folder}/{host}.toml", self.configuration(host))
-            command = network.command(host, programs["ringfenced"], "--config",
-                                      f"{folder}/{host}.toml")
+            # Under the host's own name, which logs and reasons tell.
+            command = network.command(host, "unshare", "--uts", "sh", "-c",
+                                      'hostname "$0" && exec "$@"', host, programs["ringfenced"],
+                                      "--config", f"{folder}/{host}.toml")
             self.agents[host] = Process(host, command, f"{folder}/{host}.log")
 
     def mutate(self, mutation, late_ms):
@@ -180,37 +184,43 @@ class Ringfence(Fleet):
 
     def unsettled(self):
         """Why the fleet is not whole yet; empty: every agent has the same view with every backend, a
-        lease, and a leader."""
+        lease, and a leader. And the epoch."""
         epochs = set()
         for host in AGENT_HOSTS:
             status = self.ask(host, command="status")
             if not status.get("ok"):
-                return f"{host} does not answer"
+                return f"{host} does not answer", 0
             epochs.add((status["epoch"], status["digest"]))
             if not status["leader"] or status["is_changing"] or status["lease_left_ms"] <= 0:
-                return f"{host} has no leader, a change under way, or no lease"
+                return f"{host} has no leader, a change under way, or no lease", 0
             for backend in status["pools"][0]["backends"]:
                 if backend["state"] != "serving" or backend["slots"] == 0:
-                    return f"{host}: {backend['address']} is {backend['state']}: {backend['reason']}"
+                    return f"{host}: {backend['address']} is {backend['state']}: {backend['reason']}", 0
             if len(status["pools"][0]["backends"]) != len(BACKEND_HOSTS):
-                return f"{host} does not know all backends"
+                return f"{host} does not know all backends", 0
             live = [a for a in status["agents"] if a.get("in_view")]
             if len(live) != len(AGENT_HOSTS):
-                return f"{host} has {len(live)} agents in its view"
+                return f"{host} has {len(live)} agents in its view", 0
         if len(epochs) != 1:
-            return f"epochs and digests differ: {sorted(epochs)}"
+            return f"epochs and digests differ: {sorted(epochs)}", 0
         agree = self.ask(AGENT_HOSTS[0], command="agree")
-        return "" if agree.get("agrees") and all(
-            a["is_live"] for a in agree["agents"]) else f"not all agree: {agree}"
+        if not agree.get("agrees") or not all(one["is_live"] for one in agree["agents"]):
+            return f"not all agree: {agree}", 0
+        return "", agree["epoch"]
 
     def settle(self, patience_s):
-        why = [""]
-
-        def is_settled():
-            why[0] = self.unsettled()
-            return not why[0]
-
-        return "" if wait_until(is_settled, patience_s, 0.1) else why[0]
+        """Whole, and for a second: what was noticed of a fault may follow it."""
+        end, since, before = time.monotonic() + patience_s, None, None
+        while True:
+            now, (why, epoch) = time.monotonic_ns(), self.unsettled()
+            if why or epoch != before:
+                since = None if why else now
+            before = epoch
+            if since is not None and now - since > STEADY_NS:
+                return "", since
+            if time.monotonic() > end:
+                return why or "its epoch keeps changing", now
+            time.sleep(0.1)
 
     def leader(self):
         for host in AGENT_HOSTS:

@@ -38,7 +38,7 @@ def arguments():
     parser.add_argument("--folder", help="where histories and logs are kept; default: in /tmp, and "
                         "removed when all is well")
     parser.add_argument("--expect", default="right", choices=["right", "stale", "unflushed", "any"],
-                        help="what makes this run succeed")
+                        help="what makes this run succeed; stale and unflushed end when it is found")
     return parser.parse_args()
 
 
@@ -54,19 +54,29 @@ def start(settings, network, folder):
     return fleet
 
 
+def has_found(expected, folder, troubles):
+    """What a mutated fleet is run for, in what the clients have written so far."""
+    if expected == "unflushed":
+        return is_as_expected(expected, {}, troubles)
+    return checker.judge(checker.read_all(folder)[0]).stale > 0
+
+
 def go_wrong(settings, fleet, folder, echo):
     """Everything from the first fill to the end of the clients; returns troubles."""
     end = time.monotonic() + settings.seconds
-    why = fleet.settle(START_PATIENCE_S)
+    why, _ = fleet.settle(START_PATIENCE_S)
     if why:
         return [f"the fleet did not come to be: {why}"]
     fleet.start_clients(KEYS, RATE, settings.seed)
     only = [name for name in settings.faults.split(",") if name]
     steps = faults.schedule(settings.seed, only)
     schedule = faults.Schedule(fleet, steps, f"{folder}/faults.json", KEYS, echo)
-    schedule.quiet(FIRST_FILL_S, min(15.0, settings.seconds / 6))
-    while time.monotonic() < end:
+    is_to_be_found = settings.expect in ("stale", "unflushed")
+    schedule.quiet(FIRST_FILL_S, 1.0 if is_to_be_found else min(15.0, settings.seconds / 6))
+    is_over = False
+    while time.monotonic() < end and not is_over:
         schedule.step(SETTLE_PATIENCE_S, PEACE_S)
+        is_over = is_to_be_found and has_found(settings.expect, folder, schedule.troubles)
     time.sleep(PEACE_S)
     left = fleet.end_clients()
     return schedule.troubles + [f"client {name} did not end as asked" for name in left]
