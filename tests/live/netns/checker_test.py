@@ -2,8 +2,11 @@
 """The checker against histories made by hand: what is impossible is found, what is legal is not."""
 
 import pathlib
+import sys
 import tempfile
 import unittest
+
+sys.dont_write_bytecode = True  # nothing is left in the sources
 
 import checker
 

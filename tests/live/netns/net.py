@@ -36,19 +36,19 @@ def why_not():
     """Why namespaces cannot be made here; empty: they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
+    if shutil.which("ip") is None:
+        return "there is no `ip` (package iproute2)"
     name = f"{PREFIX}{os.getpid()}-try"
     bridge = f"{PREFIX}{os.getpid()}"
     try:
         remove_leftovers()
         ip("netns", "add", name)
         ip("link", "add", bridge, "type", "bridge")
-    except FileNotFoundError:
-        return "there is no `ip` (package iproute2)"
     except RuntimeError as error:
         return str(error)
     finally:
-        subprocess.run(["sh", "-c", f"ip link del {bridge}; ip netns del {name}"],
-                       stdin=subprocess.DEVNULL, capture_output=True)
+        ip("link", "del", bridge, check=False)
+        ip("netns", "del", name, check=False)
     return ""
 
 

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # nothing is left in the sources
+
 import checker
 import faults
 import fleet as fleets
