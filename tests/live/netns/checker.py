@@ -296,6 +296,15 @@ def unavailable_of_the_moved(history, steps):
     return sorted(spans)
 
 
+def moves_for_nothing(steps):
+    """Steps that did nothing to a memcached nor to a path to one, and the share of keys that moved in
+    each: (of all such steps, shares of those in which any did)."""
+    idle = [step for step in steps if not step.get("memcacheds_touched", ["?"])]
+    shares = [len(step["moved"]) / max(1, len(step["moved"]) + len(step["unmoved"]))
+              for step in idle if step["moved"]]
+    return len(idle), shares
+
+
 def read_all(folder):
     history = History()
     for path in sorted(pathlib.Path(folder).glob("*.history")):
@@ -333,6 +342,9 @@ def report(folder):
           f"{longest[0][0] if longest else 0:.0f} ms")
     print(f"keys that moved: writes failed or waited for, ms: median {quantile(moved, 0.5):.0f}, "
           f"p99 {quantile(moved, 0.99):.0f}, longest {moved[-1] if moved else 0:.0f}")
+    idle, shares = moves_for_nothing(steps)
+    print(f"steps that touched no memcached: {idle}; keys moved nevertheless in {len(shares)} of them, "
+          f"at most {max(shares, default=0):.0%} of all keys")
     for error in history.errors:
         print(error)
     return {"operations": operations, "hits": verdict.hits, "stale": verdict.stale,

@@ -123,6 +123,12 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(longest[0], (8.0, 0, "a", 1))
         self.assertEqual(failed, [(0, "a", 2)])
 
+    def test_keys_that_moved_for_nothing_then_told(self):
+        steps = [{"memcacheds_touched": ["m1"], "moved": [1], "unmoved": []},
+                 {"memcacheds_touched": [], "moved": [], "unmoved": [1, 2]},
+                 {"memcacheds_touched": [], "moved": [1], "unmoved": [2, 3, 4]}]
+        self.assertEqual(checker.moves_for_nothing(steps), (2, [0.25]))
+
     def test_moved_key_then_its_writes_were_unavailable_from_failure_to_success(self):
         history = self.history(a=["s 1 0.1 1000000 2000000 e", "s 1 0.2 3000000 4000000 e",
                                   "s 1 0.3 5000000 6000000 o", "s 2 0.4 6000000 9000000 o", "end"])

@@ -334,7 +334,7 @@ class Schedule:
         return {"moved": [key for key in before if before[key] != after[key]],
                 "unmoved": [key for key in before
                             if before[key] == after[key] and before[key][1] not in touched],
-                "clients_touched": clients}
+                "clients_touched": clients, "memcacheds_touched": sorted(step.backends_touched)}
 
     # A look into instances that keep their memory over the fault: what was in there before must be
     # gone once the fleet says that it lost the instance and took it in again.
