@@ -22,20 +22,24 @@ WantedBackend* find(WantedPool& pool, const std::string& address) {
   return nullptr;
 }
 
+using Places = std::map<std::string, std::size_t>;  // of a pool's backends, by address
+
 // Who names a backend in any way gives consent; of two weights the larger counts. Of several hosts
 // one is told to people, and that there are more.
-void add_backend(WantedPool& pool, const WantedBackend& backend, const std::string& host) {
+void add_backend(WantedPool& pool, Places& places, const WantedBackend& backend,
+                 const std::string& host) {
   constexpr std::string_view and_others = " and others";
-  WantedBackend* known = find(pool, backend.address);
-  if (known == nullptr) {
+  const auto [place, is_new] = places.emplace(backend.address, pool.backends.size());
+  if (is_new) {
     WantedBackend& added = pool.backends.emplace_back(backend);
     added.source =
         fmt::format("{} on {}", backend.source.empty() ? "configuration" : backend.source, host);
     return;
   }
-  known->weight = std::max(known->weight, backend.weight);
-  known->named_by = std::max(known->named_by, backend.named_by);
-  if (!std::string_view(known->source).ends_with(and_others)) known->source += and_others;
+  WantedBackend& known = pool.backends[place->second];
+  known.weight = std::max(known.weight, backend.weight);
+  known.named_by = std::max(known.named_by, backend.named_by);
+  if (!std::string_view(known.source).ends_with(and_others)) known.source += and_others;
 }
 
 }  // namespace
@@ -105,6 +109,7 @@ void Wanted::give_each_to_one(std::map<std::string, WantedPool>& pools) const {
 std::vector<WantedPool> Wanted::of_fleet() {
   const ViewPtr view = desk_.replica.view();
   std::map<std::string, WantedPool> pools;
+  std::map<std::string, Places> places;
   std::map<std::string, PoolOptions> options;
   for (const auto& [id, told] : told_) {
     const bool counts = view->find(id) != nullptr || id == desk_.settings.id;
@@ -114,7 +119,7 @@ std::vector<WantedPool> Wanted::of_fleet() {
       WantedPool& wanted = pools[pool.name];
       wanted.is_partial = wanted.is_partial || pool.is_partial;
       for (const WantedBackend& backend : pool.backends) {
-        add_backend(wanted, backend, name_of(id));
+        add_backend(wanted, places[pool.name], backend, name_of(id));
       }
     }
   }

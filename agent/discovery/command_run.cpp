@@ -40,6 +40,7 @@ class CommandRun final : public LoopOwned {
 
   void start(const std::vector<std::string>& command) {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     uv_stdio_container_t streams[3] = {};
