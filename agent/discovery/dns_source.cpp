@@ -19,7 +19,7 @@ class DnsSource final : public LoopOwned {
 
   void ask() {
     lookup_ = start_lookup(loop_, host_, settings_.servers,
-                           [this](Result<Addresses> found) { on_done(found); });
+                           [this](const Result<Addresses>& found) { on_done(found); });
   }
 
   void end() override {
