@@ -78,15 +78,22 @@ Status check_backends(const PoolConfig& pool, const PoolLines& at_lines, const L
 Status check_backends_are_shared(const Config& config, const Lines& lines) {
   const std::string& listen = config.mesh.listen;
   if (listen.empty() || is_loopback(listen)) return Done{};
-  for (std::size_t i = 0; i < config.pools.size(); i++) {
-    for (std::size_t n = 0; n < config.pools[i].backends.size(); n++) {
-      const std::string& address = config.pools[i].backends[n].address;
+  const auto check_list = [&](const std::vector<core::WantedBackend>& list, std::size_t pool,
+                              std::string_view key) -> Status {
+    for (std::size_t n = 0; n < list.size(); n++) {
+      const std::string& address = list[n].address;
       if (!is_loopback(address) && address.rfind("localhost:", 0) != 0) continue;
-      return at(lines, element_line(lines.pools[i], "backends", n),
+      return at(lines, element_line(lines.pools[pool], key, n),
                 fmt::format("backend {} is another memcached on each host of a fleet: give the "
                             "address at which all hosts reach it (mesh.listen is {})",
                             address, listen));
     }
+    return Done{};
+  };
+  for (std::size_t i = 0; i < config.pools.size(); i++) {
+    const PoolConfig& pool = config.pools[i];
+    if (Status status = check_list(pool.backends, i, "backends"); !status) return status;
+    if (Status status = check_list(pool.discovery.announce, i, "announce"); !status) return status;
   }
   return Done{};
 }
@@ -107,6 +114,18 @@ Status check_backends_across_pools(const Config& config, const Lines& lines) {
     }
   }
   return Done{};
+}
+
+Status check_discovery(const DiscoveryConfig& discovery, const PoolLines& here,
+                       const Lines& lines) {
+  const bool is_program = discovery.exec.empty() || discovery.exec.front().front() == '/';
+  if (is_program) return Done{};
+  return at(
+      lines, element_line(here, "backends_exec", 0),
+      fmt::format("pool.backends_exec: \"{}\" is no absolute path: the command runs without a "
+                  "shell, so the first element is the program's path and each argument is an "
+                  "element of its own",
+                  discovery.exec.front()));
 }
 
 Status check_pools(const Config& config, const Lines& lines) {
@@ -133,6 +152,7 @@ Status check_pools(const Config& config, const Lines& lines) {
                             show_duration(pool.timing.hold_down_max),
                             show_duration(pool.timing.hold_down)));
     }
+    if (Status status = check_discovery(pool.discovery, here, lines); !status) return status;
     if (Status status = check_backends(pool, here, lines); !status) return status;
     for (std::size_t n = 0; n < pool.listen.size(); n++) {
       const bool lets_kernel_pick =

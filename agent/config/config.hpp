@@ -14,10 +14,24 @@
 
 namespace ringfence::agent::config {
 
+// Where a pool's backends come from besides its own list; README, "Discovery".
+struct DiscoveryConfig {
+  std::vector<core::WantedBackend> announce;  // of this host
+  std::string file;                           // empty: none
+  std::vector<std::string> exec;              // program and arguments; empty: none
+  core::Duration exec_interval = core::operator""_s(30);
+  core::Duration exec_timeout = core::operator""_s(10);
+  std::vector<core::WantedBackend> dns;  // "name:port": each address of that name
+  std::vector<std::string> dns_servers;  // empty: those of /etc/resolv.conf
+  core::Duration dns_ttl_min = core::operator""_s(5);
+  core::Duration dns_ttl_max = core::operator""_s(300);
+};
+
 struct PoolConfig {
   std::string name = "default";
   std::vector<std::string> listen;  // canonical "ip:port" or an absolute path
   std::vector<core::WantedBackend> backends;
+  DiscoveryConfig discovery;
   core::PoolOptions options;  // tags, hash_tag, flush_all, admit_unflushed, on_lease_loss
   core::PoolTiming timing;    // grace, hold_down, ...
   core::Duration probe_interval = core::operator""_ms(100);

@@ -56,8 +56,9 @@ struct Key {
 [[nodiscard]] std::vector<std::string_view> choices_of(const Key& key);
 
 namespace detail {
-[[nodiscard]] std::vector<Key> agent_keys();  // keys.cpp
-[[nodiscard]] std::vector<Key> pool_keys();   // pool_keys.cpp
+[[nodiscard]] std::vector<Key> agent_keys();      // keys.cpp
+[[nodiscard]] std::vector<Key> pool_keys();       // pool_keys.cpp
+[[nodiscard]] std::vector<Key> discovery_keys();  // discovery_keys.cpp; of [[pool]] too
 }  // namespace detail
 
 }  // namespace ringfence::agent::config

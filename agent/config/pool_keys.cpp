@@ -201,6 +201,7 @@ std::vector<Key> limit_keys() {
 
 std::vector<Key> detail::pool_keys() {
   std::vector<Key> keys = identity_keys();
+  for (Key& key : discovery_keys()) keys.push_back(key);
   for (Key& key : option_keys()) keys.push_back(key);
   for (Key& key : budget_keys()) keys.push_back(key);
   for (Key& key : limit_keys()) keys.push_back(key);

@@ -13,11 +13,23 @@ std::string joined(const std::vector<std::string>& parts) {
   return text;
 }
 
-std::string show_pool(const PoolConfig& pool) {
-  std::string backends;
-  for (const core::WantedBackend& backend : pool.backends) {
-    backends += fmt::format("{}*{},", backend.address, backend.weight);
+std::string listed(const std::vector<core::WantedBackend>& backends) {
+  std::string text;
+  for (const core::WantedBackend& backend : backends) {
+    text += fmt::format("{}*{},", backend.address, backend.weight);
   }
+  return text;
+}
+
+std::string show_discovery(const DiscoveryConfig& from) {
+  return fmt::format("announce={} file={} exec={} every {} for {} dns={} of {} ttl={}/{} ",
+                     listed(from.announce), from.file, joined(from.exec),
+                     show_duration(from.exec_interval), show_duration(from.exec_timeout),
+                     listed(from.dns), joined(from.dns_servers), show_duration(from.dns_ttl_min),
+                     show_duration(from.dns_ttl_max));
+}
+
+std::string show_pool(const PoolConfig& pool) {
   const core::PoolOptions& options = pool.options;
   std::string hash_tag;
   if (options.hash_tag_open != 0) hash_tag = {options.hash_tag_open, options.hash_tag_close};
@@ -25,9 +37,10 @@ std::string show_pool(const PoolConfig& pool) {
   return fmt::format(
              "pool {} listen={} backends={} tags={} hash_tag={} flush_all={} "
              "admit_unflushed={} serve={} ",
-             pool.name, joined(pool.listen), backends, options.has_tags, hash_tag,
+             pool.name, joined(pool.listen), listed(pool.backends), options.has_tags, hash_tag,
              options.allows_flush_all, options.admits_unflushed,
              options.on_lease_loss == core::OnLeaseLoss::serve) +
+         show_discovery(pool.discovery) +
          fmt::format("grace={} hold_down={}/{}/{} eviction={}/{} admission={}/{} floor={} ",
                      show_duration(timing.grace), show_duration(timing.hold_down),
                      show_duration(timing.hold_down_max), show_duration(timing.hold_down_forget),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/config/config.hpp"
+#include "agent/control/plan.hpp"
 #include "agent/control/show.hpp"
 #include "shim/wire_key.hpp"
 
@@ -10,7 +11,8 @@ namespace ringfence::agent::control {
 namespace {
 
 constexpr const char* known_commands =
-    "status, view, agree, peers, where, history, shims, bootstrap, backend_add, backend_remove";
+    "status, view, agree, peers, where, history, shims, plan, bootstrap, backend_add, "
+    "backend_remove";
 
 // Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
 std::string dump(const Json& json) {
@@ -56,6 +58,38 @@ std::string who_is(const Peer& peer) {
   return fmt::format("uid {} (pid {})", peer.uid, peer.pid);
 }
 
+// The backend that a request names, with its weight.
+Result<core::WantedBackend> backend_of(const Json& request) {
+  Result<core::WantedBackend> backend = config::parse_backend(text_of(request, "address"));
+  const auto weight = request.find("weight");
+  if (!backend || weight == request.end() || weight->is_null()) return backend;
+  if (!weight->is_number_unsigned() || weight->get<std::uint64_t>() < 1 ||
+      weight->get<std::uint64_t>() > core::weight_max) {
+    return Error{fmt::format("weight: a number from 1 to {}", core::weight_max)};
+  }
+  backend.value().weight = weight->get<std::uint32_t>();
+  return backend;
+}
+
+std::string plan(const CommandSource& source, const Json& request) {
+  std::string error;
+  const core::NodeReport report = source.report();
+  const core::Pool* pool = pool_of(request, report, error);
+  if (pool == nullptr) return error_reply(error);
+  const Result<core::WantedBackend> backend = backend_of(request);
+  if (!backend) return error_reply(backend.error().message);
+  const std::string change = text_of(request, "change");
+  PlanAsked asked{PlanKind::add, backend.value().address, backend.value().weight};
+  if (change == "remove") {
+    asked.kind = PlanKind::remove;
+  } else if (change == "weight") {
+    asked.kind = PlanKind::weight;
+  } else if (change != "add") {
+    return error_reply("plan: change is one of add, remove, weight");
+  }
+  return dump(plan_json(*report.view, *pool, asked));
+}
+
 void change_backend(CommandSource& source, const Peer& peer, const Json& request, bool is_added,
                     const ControlServer::Reply& reply) {
   if (!peer.may_change) {
@@ -65,17 +99,9 @@ void change_backend(CommandSource& source, const Peer& peer, const Json& request
   const core::NodeReport report = source.report();
   const core::Pool* pool = pool_of(request, report, error);
   if (pool == nullptr) return reply(error_reply(error));
-  Result<core::WantedBackend> parsed = config::parse_backend(text_of(request, "address"));
+  const Result<core::WantedBackend> parsed = backend_of(request);
   if (!parsed) return reply(error_reply(parsed.error().message));
-  core::WantedBackend backend = std::move(parsed).value();
-  const auto weight = request.find("weight");
-  if (weight != request.end() && !weight->is_null()) {
-    if (!weight->is_number_unsigned() || weight->get<std::uint64_t>() < 1 ||
-        weight->get<std::uint64_t>() > core::weight_max) {
-      return reply(error_reply(fmt::format("weight: a number from 1 to {}", core::weight_max)));
-    }
-    backend.weight = weight->get<std::uint32_t>();
-  }
+  core::WantedBackend backend = parsed.value();
   backend.named_by = core::NamedBy::command;
   const auto done = [reply](bool is_ok, const std::string& text) {
     reply(is_ok ? dump({{"ok", true}, {"text", text}}) : error_reply(text));
@@ -117,6 +143,7 @@ void handle_command(CommandSource& source, const Peer& peer, const std::string& 
     return reply(dump(peers_json(source.report(), source.connections(), source.now())));
   if (command == "history") return reply(dump(history_json(source)));
   if (command == "shims") return reply(dump(shims_json(source)));
+  if (command == "plan") return reply(plan(source, request));
   if (command == "where") return reply(where(source, request));
   if (command == "backend_add") return change_backend(source, peer, request, true, reply);
   if (command == "backend_remove") return change_backend(source, peer, request, false, reply);

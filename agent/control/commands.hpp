@@ -12,6 +12,7 @@
 #include "agent/backends/watcher.hpp"
 #include "agent/control/control.hpp"
 #include "agent/core/node.hpp"
+#include "agent/discovery/discovery.hpp"
 #include "agent/mesh/mesh.hpp"
 #include "agent/port/port.hpp"
 #include "agent/shims/shim_files.hpp"
@@ -34,6 +35,7 @@ struct PoolFacts {
   shm_layout::PoolWord pool_word;
   port::PortCounters counters;
   std::vector<port::BackendCounters> backends;
+  std::vector<discovery::SourceReport> sources;
 };
 
 // What the commands ask of the daemon.

@@ -82,6 +82,7 @@ Json backend_json(const CommandSource& source, const PoolFacts& pool,
   return {{"address", backend.address},
           {"state", backend.state},
           {"reason", backend.reason.empty() ? watched.note : backend.reason},
+          {"asked_by", backend.asked_by},
           {"age_ms", ms_between(backend.since, source.now())},
           {"weight", backend.weight},
           {"slots", backend.slot_count},
@@ -99,14 +100,33 @@ Json backend_json(const CommandSource& source, const PoolFacts& pool,
           {"errors", traffic.errors}};
 }
 
+Json sources_json(const std::vector<discovery::SourceReport>& sources, core::Instant now) {
+  Json list = Json::array();
+  for (const discovery::SourceReport& source : sources) {
+    const bool is_in_trouble = !source.trouble.empty();
+    list.push_back(
+        {{"name", source.name},
+         {"backends", source.count},
+         {"has_listed", source.has_listed},
+         {"read_age_ms", source.has_listed ? ms_between(source.read_at, now) : -1},
+         {"trouble", source.trouble},
+         {"trouble_age_ms", is_in_trouble ? ms_between(source.trouble_since, now) : -1}});
+  }
+  return list;
+}
+
 Json pool_json(const CommandSource& source, const PoolFacts& pool, const core::NodeReport& report) {
   Json list = Json::array();
   for (const core::BackendReport& backend : report.backends) {
     if (backend.pool == pool.name) list.push_back(backend_json(source, pool, backend));
   }
-  return {{"name", pool.name},           {"listen", pool.listen},
-          {"segment", pool.segment},     {"tags", pool.has_tags},
-          {"backends", std::move(list)}, {"port", counters_json(pool.counters)}};
+  return {{"name", pool.name},
+          {"listen", pool.listen},
+          {"segment", pool.segment},
+          {"tags", pool.has_tags},
+          {"backends", std::move(list)},
+          {"port", counters_json(pool.counters)},
+          {"sources", sources_json(pool.sources, source.now())}};
 }
 
 std::uint64_t epoch_of(const core::NodeReport& report) {

@@ -47,6 +47,8 @@ struct Candidate {
   bool is_watched = false;
   std::uint32_t weight = 1;
   NamedBy named_by = NamedBy::nobody;
+  std::string asked_by;  // who wants it, or why nobody does any more: for people
+  std::string who;       // of an explicit command; empty: none
   PoolTiming timing;
 
   Phase phase = Phase::connecting;
@@ -124,6 +126,7 @@ class Admissions {
   };
 
   void renew_wanted();
+  void note_who_asked();
   [[nodiscard]] std::map<Key, WantedBackend> wanted() const;
   void watch_and_forget();
   void review_outside(const Key& key, Candidate& candidate, const Pool& pool, bool is_in_view,

@@ -28,12 +28,27 @@ std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
     if (!command.is_add) {
       wanted.erase({command.pool, command.address});
     } else if (names.count(command.pool) > 0) {
-      wanted[{command.pool, command.address}] = {command.address, command.weight, NamedBy::command};
+      wanted[{command.pool, command.address}] = {
+          command.address, command.weight, NamedBy::command, {}};
     }
   };
   for (const BackendCommand& command : desk_.replica.commands()) follow(command);
   for (const BackendCommand& command : asked_) follow(command);
   return wanted;
+}
+
+// For history and status: who wants each, or why nobody does.
+void Admissions::note_who_asked() {
+  for (auto& [key, candidate] : candidates_) {
+    candidate.who.clear();
+    if (!candidate.is_wanted) candidate.asked_by = "no source lists it any more";
+  }
+  for (const BackendCommand& command : desk_.replica.commands()) {
+    Candidate* candidate = find(command.pool, command.address);
+    if (candidate == nullptr) continue;
+    candidate->who = command.who;
+    candidate->asked_by = command.is_add ? "`backend add`" : "`backend remove`";
+  }
 }
 
 void Admissions::renew_wanted() {
@@ -43,6 +58,7 @@ void Admissions::renew_wanted() {
     Candidate& candidate = candidates_[key];
     candidate.is_wanted = true;
     candidate.weight = std::min(backend.weight, weight_max);
+    candidate.asked_by = backend.source.empty() ? "" : "listed by " + backend.source;
     if (candidate.named_by == backend.named_by) continue;
     candidate.named_by = backend.named_by;
     candidate.is_reinspected = false;  // consent may have come
@@ -56,6 +72,7 @@ void Admissions::renew_wanted() {
       if (key.first == pool.name) candidate.timing = pool.timing;
     }
   }
+  note_who_asked();
   watch_and_forget();
 }
 

@@ -28,10 +28,13 @@ struct PoolTiming {
 // Where an address came from; consent follows from it (G3).
 enum class NamedBy : std::uint8_t { nobody, configuration, command };
 
+inline constexpr std::size_t source_bytes_max = 256;  // longer is cut
+
 struct WantedBackend {
   std::string address;
   std::uint32_t weight = 1;
   NamedBy named_by = NamedBy::configuration;
+  std::string source = {};  // what lists it, for people: "file /etc/backends"; empty: configuration
 };
 
 struct WantedPool {
@@ -39,6 +42,8 @@ struct WantedPool {
   PoolOptions options;
   PoolTiming timing;
   std::vector<WantedBackend> backends;
+  // A source of it has never answered: it may list anything, so nothing of the view is unwanted.
+  bool is_partial = false;
 };
 
 // --- from the engine ---------------------------------------------------------------------------

@@ -105,7 +105,9 @@ void put(ByteWriter& out, const std::vector<WantedPool>& pools) {
       out.text(backend.address);
       out.u32(backend.weight);
       out.u8(static_cast<std::uint8_t>(backend.named_by));
+      out.text(std::string_view(backend.source).substr(0, source_bytes_max));
     }
+    out.boolean(pool.is_partial);
   }
 }
 
@@ -153,15 +155,17 @@ void get(ByteReader& in, std::vector<Voter>& voters) {
 void get(ByteReader& in, WantedPool& pool) {
   pool.name = in.text(pool_name_bytes_max);
   pool.options = read_options(in);
-  const std::uint32_t count = in.count(wanted_count_max, 9);
+  const std::uint32_t count = in.count(wanted_count_max, 13);
   for (std::uint32_t i = 0; i < count && in.is_ok(); ++i) {
     WantedBackend backend;
     backend.address = in.text(address_bytes_max);
     backend.weight = in.u32();
     backend.named_by = static_cast<NamedBy>(in.u8_at_most(2));
+    backend.source = in.text(source_bytes_max);
     if (backend.address.empty() || backend.weight > weight_max) in.fail();
     pool.backends.push_back(std::move(backend));
   }
+  pool.is_partial = in.boolean();
   if (pool.name.empty()) in.fail();
 }
 void get(ByteReader& in, std::vector<WantedPool>& pools) {

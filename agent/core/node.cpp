@@ -124,6 +124,10 @@ void Node::Impl::renew_wanted() {
   }
   FleetWanted fleet{wanted.of_fleet()};
   admissions.on_configuration(fleet.pools);
+  // Whose source lists it is the leader's to know: it changes with every agent that tells.
+  for (WantedPool& pool : fleet.pools) {
+    for (WantedBackend& backend : pool.backends) backend.source.clear();
+  }
   const std::string bytes = encode(fleet);
   if (bytes == wanted_sent) return;
   wanted_sent = bytes;

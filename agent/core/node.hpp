@@ -51,6 +51,8 @@ struct BackendReport {
   std::string
       state;  // serving, lost, connecting, held down, flushing, refused, waits for consent...
   std::string reason;  // why it is in that state, as a sentence; empty when serving
+  std::string
+      asked_by;  // "listed by file /etc/x on host-a", "`backend add`"; empty: not known here
   Instant since;
   std::uint32_t weight = 1, slot_count = 0;
   std::uint16_t index = 0;

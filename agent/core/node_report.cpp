@@ -31,6 +31,7 @@ std::vector<BackendReport> Node::Impl::report_backends() const {
     report.address = key.second;
     report.state = describe(candidate.phase);
     report.reason = candidate.reason;
+    report.asked_by = candidate.asked_by;
     report.since = candidate.since;
     report.weight = candidate.weight;
     report.flush_count = candidate.flush_count;

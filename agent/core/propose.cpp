@@ -15,8 +15,9 @@ constexpr Duration admission_batch_wait = 50_ms;
 // Keeps an entry well below the engine's 1 MiB; the rest goes into the next change.
 constexpr std::size_t planned_op_count_max = 2048;
 
-// How many names a line of history holds.
+// How many names a line of history holds, and how many reasons.
 constexpr std::uint32_t named_count_max = 8;
+constexpr std::size_t reason_count_max = 3;
 
 }  // namespace
 
@@ -24,16 +25,23 @@ struct Leader::Plan {
   std::vector<Op> ops;
   std::vector<Admissions::Key> admitted;
   std::string what, why, who;
+  std::vector<std::string> reasons;
   std::uint32_t named_count = 0;
 
   [[nodiscard]] bool is_full() const { return ops.size() >= planned_op_count_max; }
   void add(Op op) { ops.push_back(std::move(op)); }
   void say(const std::string& text, const std::string& reason) {
-    if (why.empty()) why = reason;
+    if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end() && !reason.empty()) {
+      reasons.push_back(reason);
+      if (reasons.size() <= reason_count_max) why += (why.empty() ? "" : "; ") + reason;
+    }
     ++named_count;
     if (named_count > named_count_max) return;
     if (!what.empty()) what += "; ";
     what += text;
+  }
+  void is_asked_by(const std::string& name) {
+    if (who.empty()) who = name;
   }
   void finish() {
     if (named_count > named_count_max) {
@@ -173,14 +181,16 @@ void Leader::plan_backends(Plan& plan) {
     if (placed == nullptr || plan.is_full()) continue;
     if (!candidate.is_wanted) {
       plan.add(RemoveBackend{key.first, key.second});
-      plan.say("removed " + key.second, "no longer wanted");
+      plan.say("removed " + key.second, candidate.asked_by);
+      plan.is_asked_by(candidate.who);
       continue;
     }
     plan_loss(plan, key, candidate);
     if (placed->backend->weight != candidate.weight) {
       plan.add(SetWeight{key.first, key.second, candidate.weight});
       plan.say(fmt::format("weight of {} set to {}", key.second, candidate.weight),
-               "configuration");
+               candidate.asked_by);
+      plan.is_asked_by(candidate.who);
     }
   }
 }
@@ -291,7 +301,8 @@ void Leader::plan_admissions(Plan& plan) {
     }
     plan.add(AdmitBackend{key.first, key.second, candidate.weight});
     plan.say("admitted " + key.second,
-             candidate.trouble.empty() ? "first seen" : "it answers again");
+             candidate.trouble.empty() ? candidate.asked_by : "it answers again");
+    if (candidate.trouble.empty()) plan.is_asked_by(candidate.who);
     admissions_.set_phase(key, candidate, Phase::proposed);
   }
 }

@@ -1,8 +1,10 @@
 // What each host's configuration wants, and what the fleet wants from that. Owned by Node; one
 // thread.
 //
-// A backend is wanted while the configuration of any agent of the view lists it. An agent that has
-// not told yet may want anything: until all have told, nothing of the view counts as unwanted.
+// A backend is wanted while a source of any agent of the view lists it. An agent that is away
+// counts with what it told last, until it leaves the view. One that has not told this leader yet
+// may want anything, as may a source that never answered: until then nothing of the view is
+// unwanted.
 #pragma once
 
 #include <map>
@@ -40,7 +42,9 @@ class Wanted {
 
  private:
   [[nodiscard]] bool have_all_told() const;
-  void add_view(std::map<std::string, WantedPool>& pools) const;
+  void add_view(std::map<std::string, WantedPool>& pools, bool have_all) const;
+  void give_each_to_one(std::map<std::string, WantedPool>& pools) const;
+  [[nodiscard]] std::string name_of(AgentId id) const;
 
   Desk& desk_;
   bool has_own_ = false;

@@ -262,8 +262,9 @@ void Daemon::tell_ready() {
   const bool is_published = std::all_of(
       pools_.begin(), pools_.end(), [](const auto& entry) { return entry.second->is_published(); });
   const bool has_backends =
-      std::any_of(config_.pools.begin(), config_.pools.end(),
-                  [](const config::PoolConfig& pool) { return !pool.backends.empty(); });
+      std::any_of(config_.pools.begin(), config_.pools.end(), [](const config::PoolConfig& pool) {
+        return !pool.backends.empty() || !pool.discovery.announce.empty();
+      });
   if (!is_published || (has_backends && lease_until_ <= now())) return;
   is_ready_told_ = true;
   notify_service_manager("READY=1");

@@ -32,6 +32,7 @@
 #include "agent/daemon/engine_link.hpp"
 #include "agent/daemon/inbox.hpp"
 #include "agent/daemon/pool_host.hpp"
+#include "agent/discovery/discovery.hpp"
 #include "agent/engine/state_dir.hpp"
 #include "agent/mesh/mesh.hpp"
 #include "agent/shims/shim_files.hpp"
@@ -69,6 +70,7 @@ class Daemon final : private control::CommandSource,
   [[nodiscard]] Status place_in_fleet();
   [[nodiscard]] Status make_node();
   void start_watcher();
+  void start_discovery();
   void start_signals();
   void start_watchdog();
   void start_sweeps();
@@ -170,6 +172,7 @@ class Daemon final : private control::CommandSource,
   core::PublishView published_;     // the last order, and what draining pools had to fence since
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<ConfigWatch> config_watch_;
+  std::unique_ptr<discovery::Discovery> discovery_;
   uv_timer_t core_timer_{}, watchdog_timer_{}, sweep_timer_{}, marker_timer_{}, end_timer_{};
   uv_signal_t signals_[3] = {};
 

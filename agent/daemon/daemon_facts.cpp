@@ -39,6 +39,9 @@ std::vector<control::PoolFacts> Daemon::pool_facts() const {
     facts.pool_word = host->writer().reader().pool();
     facts.counters = host->port().counters();
     facts.backends = host->port().backend_counters();
+    for (discovery::SourceReport& source : discovery_->report()) {
+      if (source.pool == name) facts.sources.push_back(std::move(source));
+    }
     pools.push_back(std::move(facts));
   }
   return pools;

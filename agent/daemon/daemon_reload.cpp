@@ -51,6 +51,7 @@ void Daemon::reload(bool is_asked) {
   apply_pools(loaded);
   config_ = std::move(loaded);
   configure_watcher();
+  discovery_->configure(config_.pools);
   load_configuration(true);
   log_line(LogLevel::info, "reload: applied " + config_.path);
 }
@@ -92,7 +93,7 @@ void Daemon::load_configuration(bool is_reload) {
   core::ConfigurationLoaded event;
   event.is_reload = is_reload;
   for (const config::PoolConfig& pool : config_.pools) {
-    event.pools.push_back(core::WantedPool{pool.name, pool.options, pool.timing, pool.backends});
+    event.pools.push_back(discovery_->wanted(pool));
   }
   step(event);
 }

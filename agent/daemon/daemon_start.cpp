@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/backends/claim.hpp"
+#include "agent/config/values.hpp"
 #include "agent/daemon/daemon.hpp"
 #include "agent/daemon/log.hpp"
 #include "agent/daemon/service_manager.hpp"
@@ -88,6 +89,7 @@ Status Daemon::start() {
   if (Status status = open_pools(); !status) return status;
   if (Status status = make_node(); !status) return status;
   start_watcher();
+  start_discovery();
   if (Status status = open_control(); !status) return status;
   if (Status status = place_in_fleet(); !status) return status;
   // After what the log holds: its entries come before what this host wishes for.
@@ -203,6 +205,20 @@ void Daemon::start_watcher() {
       &loop_, backends::Claimant{marker_.cluster_id, config_.cluster, agent_name_},
       [this](const core::Event& event) { feed(event); });
   configure_watcher();
+}
+
+void Daemon::start_discovery() {
+  discovery::Surroundings around;
+  around.loop = &loop_;
+  around.memory_path = config_.state_dir + "/sources";
+  around.is_shared = !config_.mesh.listen.empty() && !config::is_loopback(config_.mesh.listen);
+  around.now = [this] { return now(); };
+  around.log = [](core::LogLevel level, const std::string& text) { log_line(level, text); };
+  around.changed = [this] {
+    if (is_loaded_ && !ending_) load_configuration(false);
+  };
+  discovery_ = std::make_unique<discovery::Discovery>(std::move(around));
+  discovery_->configure(config_.pools);
 }
 
 Status Daemon::open_control() {

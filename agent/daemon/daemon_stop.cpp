@@ -155,6 +155,7 @@ void Daemon::close_everything() {
   if (watcher_) watcher_->close([] {});
   if (control_) control_->close([] {});
   if (config_watch_) config_watch_->close();
+  if (discovery_) discovery_->close();
   close_handle(reinterpret_cast<uv_handle_t*>(&core_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&watchdog_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&sweep_timer_));

@@ -11,8 +11,8 @@
 
 namespace ringfence::agent::mesh {
 
-inline constexpr std::uint16_t protocol_min = 1;  // oldest that this agent speaks
-inline constexpr std::uint16_t protocol_max = 1;  // newest
+inline constexpr std::uint16_t protocol_min = 2;  // oldest that this agent speaks
+inline constexpr std::uint16_t protocol_max = 2;  // newest
 
 struct Hello {
   std::uint16_t oldest = protocol_min, newest = protocol_max;

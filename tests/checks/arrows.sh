@@ -29,6 +29,7 @@ may tests tests tools agent shim shm_layout
 # Inside agent/: the core knows nobody; the parts around it know the core, and the daemon all.
 may agent/core agent/core shm_layout
 may agent/config agent/config agent/core shm_layout
+may agent/discovery agent/discovery agent/config agent/core shm_layout
 may agent/control agent shim shm_layout
 may agent/engine agent/engine agent/core shm_layout
 may agent/mesh agent/mesh agent/config agent/core shm_layout

@@ -22,7 +22,7 @@ for program in ringfenced ringfencectl shmdump; do
   "$bin/$program" --help >/dev/null 2>&1 || complain "$program --help fails"
 done
 # Commands of ringfencectl as README writes them.
-for command in $(grep -oE 'ringfencectl (--control [^ ]+ )?(status|view|where|history|agree|shims|backend)' \
+for command in $(grep -oE 'ringfencectl (--control [^ ]+ )?(status|view|where|history|agree|shims|plan|backend)' \
   README.md | awk '{ print $NF }' | sort -u); do
   "$bin/ringfencectl" "$command" --help >/dev/null 2>&1 || complain "ringfencectl $command fails"
 done

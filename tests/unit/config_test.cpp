@@ -82,6 +82,15 @@ level = "debug"
 name = "p"
 listen = ["[::0001]:11210", "/run/p.sock"]
 backends = ["10.0.0.5:11211", "Cache.Example:11211   weight=2", "/run/m.sock weight=3"]
+announce = ["10.0.0.5:1 weight=4"]
+backends_file = "/f"
+backends_exec = ["/x", "--all"]
+exec_interval = "16s"
+exec_timeout = "17s"
+backends_dns = ["Cache.Example:2 weight=5"]
+dns_servers = ["10.0.0.2:53", "[::0001]:53"]
+dns_ttl_min = "18s"
+dns_ttl_max = "19m"
 tags = false
 hash_tag = "<>"
 flush_all = "refuse"
@@ -112,7 +121,9 @@ max_connections = 15
             "lease=4s/20ms log=debug\n"
             "pool p listen=[::1]:11210,/run/p.sock, "
             "backends=10.0.0.5:11211*1,cache.example:11211*2,/run/m.sock*3, tags=false "
-            "hash_tag=<> flush_all=false admit_unflushed=true serve=true grace=1s "
+            "hash_tag=<> flush_all=false admit_unflushed=true serve=true "
+            "announce=10.0.0.5:1*4, file=/f exec=/x,--all, every 16s for 17s "
+            "dns=cache.example:2*5, of 10.0.0.2:53,[::1]:53, ttl=18s/19m grace=1s "
             "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 probe=10ms/11ms connect=12ms "
             "request=13ms change_wait=14ms max_connections=15\n");
 }

@@ -13,7 +13,9 @@ WantedPool wanted_pool() {
   WantedPool pool;
   pool.name = "p";
   pool.options.has_tags = false;
-  pool.backends = {{"10.0.0.1:11211", 3, NamedBy::command}, {"/run/m.sock", 1, NamedBy::nobody}};
+  pool.backends = {{"10.0.0.1:11211", 3, NamedBy::command, "dns cache:11211"},
+                   {"/run/m.sock", 1, NamedBy::nobody}};
+  pool.is_partial = true;
   return pool;
 }
 
@@ -68,6 +70,8 @@ TEST(CoreMessages, FieldsOfABackendSurvive) {
   EXPECT_EQ(told.pools[0].backends[0].address, "10.0.0.1:11211");
   EXPECT_EQ(told.pools[0].backends[0].weight, 3U);
   EXPECT_EQ(told.pools[0].backends[0].named_by, NamedBy::command);
+  EXPECT_EQ(told.pools[0].backends[0].source, "dns cache:11211");
+  EXPECT_TRUE(told.pools[0].is_partial);
 }
 
 TEST(CoreMessages, CutAnywhereOrLengthenedThenRefused) {
@@ -92,6 +96,14 @@ TEST(CoreMessages, PartBeyondItsSnapshotThenRefused) {
   EXPECT_FALSE(decode_message(encode(SnapshotPart{LogIndex{1}, 5, 4, "ab"})).has_value());
   EXPECT_FALSE(decode_message(encode(SnapshotPart{LogIndex{1}, snapshot_bytes_max + 1, 0, "ab"}))
                    .has_value());
+}
+
+TEST(CoreMessages, LongSourceThenCut) {
+  WantedPool pool = wanted_pool();
+  pool.backends[0].source.assign(source_bytes_max + 1, 'x');
+  const std::optional<Message> back = decode_message(encode(FleetWanted{{pool}}));
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(std::get<FleetWanted>(*back).pools[0].backends[0].source.size(), source_bytes_max);
 }
 
 TEST(CoreMessages, WeightOrNameOutOfBoundsThenRefused) {

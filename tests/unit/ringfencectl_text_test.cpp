@@ -108,6 +108,35 @@ TEST(ShowStatus, FollowerOfAFleetThenWhoLeadsWhoIsHereAndWhatDiffers) {
   }
 }
 
+TEST(ShowStatus, SourcesThenWhatTheyListOrWhatIsWrongSinceWhen) {
+  const Json status = Json::parse(R"({"pools":[{"name":"p","sources":[
+    {"name":"file /b","backends":2,"has_listed":true,"trouble":""},
+    {"name":"exec /x","backends":3,"has_listed":true,"trouble":"exit code 1","trouble_age_ms":2500},
+    {"name":"dns n:1","backends":0,"has_listed":false,"trouble":""}]}]})");
+
+  const std::string text = show_status(status, {}, {});
+
+  for (const char* part : {"source file /b: lists 2 backends",
+                           "source exec /x: the last list stays: for 2.5 s: exit code 1",
+                           "source dns n:1: not known yet"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(ShowPlan, MovesThenSharesFromWhomAndToWhom) {
+  const Json reply = Json::parse(R"({"pool":"p","epoch":7,"what":"remove a:1","share":0.5,
+    "moved_slots":32768,"moves":[{"from":"a:1","to":"","slots":32768,"share":0.5}],
+    "backends":[{"address":"a:1","share_before":0.5,"share_after":0.0}]})");
+
+  const std::string text = show_plan(reply, {});
+
+  for (const char* part :
+       {"pool p, epoch 7: remove a:1 would move 50.00 % of the keys (32768 slots)", "nobody",
+        "nothing was changed"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
 TEST(ShowStatus, NoFleetYetThenItSaysWhy) {
   const Json status = Json::parse(R"({"forming":"1 of 3 seeds are here"})");
 

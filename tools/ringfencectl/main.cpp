@@ -41,6 +41,11 @@ constexpr const char* history_help =
 constexpr const char* where_help =
     "The slot comes from the key alone and never changes. The slot's generation grows with each\n"
     "change of its owner and is part of the key on the wire, so an old value is never found again.";
+constexpr const char* plan_help =
+    "Computed by the same function as the real change, from the view as this agent holds it; "
+    "other\n"
+    "changes that come meanwhile, or in the same step, are not in it. Each slot is 1/65536 of the\n"
+    "keys. Keys that move miss once; all others stay where they are, and are not paused.";
 constexpr const char* bootstrap_help =
     "At a first start the fleet forms by itself once a majority of this agent and its seeds see\n"
     "each other. Where that cannot be (most of them do not exist yet), run this on ONE host: it\n"
@@ -57,6 +62,7 @@ struct Options {
   std::string key;
   std::string pool;
   std::string address;
+  std::string change;  // of plan
   unsigned weight = 1;
 };
 
@@ -112,6 +118,30 @@ void add_commands(CLI::App& app, Options& options) {
   }
 }
 
+void add_plans(CLI::App& app, Options& options) {
+  CLI::App* plan = app.add_subcommand("plan", "what a change would move, without doing it");
+  plan->fallthrough()->require_subcommand(1)->footer(plan_help);
+  const auto add = [&](const char* change, const char* text) {
+    CLI::App* added = plan->add_subcommand(change, text)->fallthrough();
+    added->callback([&options, change] {
+      options.command = "plan";
+      options.change = change;
+    });
+    added->add_option("ADDRESS", options.address, "host:port, [v6]:port or a unix path")
+        ->required();
+    added->add_option("--pool", options.pool, "the pool, where there are several");
+    return added;
+  };
+  add("add", "let a memcached serve")
+      ->add_option("N", options.weight, "its weight, 1 to 1000")
+      ->check(CLI::Range(1, 1000));
+  add("remove", "take a memcached out");
+  add("weight", "give a memcached another part of the ring")
+      ->add_option("N", options.weight, "its weight, 1 to 1000")
+      ->check(CLI::Range(1, 1000))
+      ->required();
+}
+
 std::string request_of(const Options& options) {
   Json request{{"command", options.command}};
   if (!options.key.empty()) {
@@ -123,8 +153,11 @@ std::string request_of(const Options& options) {
   if (!options.address.empty()) {
     request["address"] = options.address;
   }
-  if (options.command == "backend_add") {
+  if (options.command == "backend_add" || options.command == "plan") {
     request["weight"] = options.weight;
+  }
+  if (!options.change.empty()) {
+    request["change"] = options.change;
   }
   return request.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -142,6 +175,9 @@ std::string text_for_people(const Options& options, const Json& reply) {
   }
   if (options.command == "history") {
     return show_history(reply, style);
+  }
+  if (options.command == "plan") {
+    return show_plan(reply, style);
   }
   if (options.command == "shims") {
     return show_shims(reply, style);
@@ -215,6 +251,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", options.is_json, "the agent's answer as JSON");
   app.require_subcommand(1);
   add_commands(app, options);
+  add_plans(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -22,6 +22,7 @@ using Rates = std::map<std::string, double>;
 [[nodiscard]] std::string show_view(const nlohmann::json& reply, Style style);
 [[nodiscard]] std::string show_where(const nlohmann::json& reply, const std::string& key);
 [[nodiscard]] std::string show_history(const nlohmann::json& reply, Style style);
+[[nodiscard]] std::string show_plan(const nlohmann::json& reply, Style style);
 [[nodiscard]] std::string show_shims(const nlohmann::json& reply, Style style);
 [[nodiscard]] std::string show_peers(const nlohmann::json& reply, Style style);
 // The table of agents that `status` and `peers` have in common; with connections' figures where

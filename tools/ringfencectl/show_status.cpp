@@ -120,11 +120,30 @@ std::vector<Cell> backend_row(const std::string& pool, const Json& backend, cons
           {text_of(backend, "reason"), Colour::faint}};
 }
 
+// What it lists, or what is wrong with it and since when.
+std::string source_text(const Json& source, Style style) {
+  const bool has_listed = flag_of(source, "has_listed");
+  const std::string lists = has_listed
+                                ? fmt::format("lists {} backends", number_of(source, "backends"))
+                                : "not known yet, so nobody leaves the pool";
+  const std::string head = fmt::format("  source {}: ", text_of(source, "name"));
+  const std::string trouble = text_of(source, "trouble");
+  if (trouble.empty()) {
+    return head + lists + "\n";
+  }
+  return head +
+         coloured(fmt::format("{}: for {}: {}", has_listed ? "the last list stays" : lists,
+                              age_text(number_of(source, "trouble_age_ms", -1)), trouble),
+                  Colour::doubtful, style.has_colour) +
+         "\n";
+}
+
 std::string pool_text(const Json& pool, const Rates& rates, Style style) {
   const std::string name = text_of(pool, "name");
   std::string text = fmt::format("pool {} on {}   tags {}\n", name, listen_text(pool),
                                  flag_of(pool, "tags") ? "on" : "off: stale hits are possible");
   text += fmt::format("  segment {}\n", text_of(pool, "segment"));
+  for (const Json& source : part_of(pool, "sources")) text += source_text(source, style);
   Table table({"backend", "state", "age", "share", "%", "weight", "requests/s", "requests", "hits",
                "errors", "flushes", "probe us", "why"});
   for (const Json& backend : part_of(pool, "backends")) {

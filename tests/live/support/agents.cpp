@@ -70,6 +70,7 @@ std::string Agents::seed_line() const {
 
 AgentSettings Agents::settings(std::size_t i, const std::string& mesh_lines) const {
   AgentSettings settings = impatient(memcacheds_);
+  if (backends_) settings.backends = *backends_;
   settings.pool_lines = timing_lines_ + pool_lines_;
   settings.instance = "a" + std::to_string(i);
   settings.table_lines = "[mesh]\nlisten = \"" + mesh_addresses_[i] + "\"\nkey_file = \"" +

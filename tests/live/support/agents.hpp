@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/live/support/fleet.hpp"
@@ -31,6 +33,8 @@ class Agents {
   void start_with(std::size_t i, const std::string& mesh_lines);
   void set_mesh_lines(std::size_t i, const std::string& mesh_lines);      // for the next start
   void set_pool_lines(const std::string& lines) { pool_lines_ = lines; }  // of all, from now on
+  // In each file from now on, in place of all memcacheds.
+  void set_backends(std::vector<std::string> backends) { backends_ = std::move(backends); }
   void kill(std::size_t i);
   void expect_ended(std::size_t i);  // by itself
   int terminate(std::size_t i);
@@ -67,6 +71,7 @@ class Agents {
   std::vector<std::unique_ptr<Agent>> agents_;
   std::set<std::size_t> running_;
   std::string pool_lines_;
+  std::optional<std::vector<std::string>> backends_;
 };
 
 // Sets through one agent and gets through each one that runs.

@@ -26,6 +26,10 @@ Memcached Memcached::on_unix_socket(const std::string& path) {
   return Memcached{path, {}};
 }
 
+Memcached Memcached::at(const std::string& address) {
+  return Memcached{address, {}};
+}
+
 Memcached::Memcached(std::string address, std::vector<std::string> arguments)
     : address_(std::move(address)), argv_{"memcached", "-U", "0", "-m", "16", "-t", "1"} {
   if (geteuid() == 0) {
@@ -34,7 +38,8 @@ Memcached::Memcached(std::string address, std::vector<std::string> arguments)
   if (address_.starts_with('/')) {
     argv_.insert(argv_.end(), {"-s", address_});
   } else {
-    argv_.insert(argv_.end(), {"-l", "127.0.0.1", "-p", address_.substr(address_.rfind(':') + 1)});
+    const std::size_t colon = address_.rfind(':');
+    argv_.insert(argv_.end(), {"-l", address_.substr(0, colon), "-p", address_.substr(colon + 1)});
   }
   argv_.insert(argv_.end(), arguments.begin(), arguments.end());
   start();

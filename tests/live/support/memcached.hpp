@@ -16,6 +16,8 @@ class Memcached {
   // Starts and waits until it answers. `arguments` go behind -U 0 -m 16 -t 1.
   explicit Memcached(std::vector<std::string> arguments = {});
   [[nodiscard]] static Memcached on_unix_socket(const std::string& path);
+  // At an address of its own: 127.0.0.2:PORT is another host, to all who look from here.
+  [[nodiscard]] static Memcached at(const std::string& address);
 
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
