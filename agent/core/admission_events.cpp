@@ -14,8 +14,15 @@ void Admissions::on_configuration(std::vector<WantedPool> pools) {
   is_wanted_stale_ = true;
 }
 
+// It serves, and still holds slots or is about to give them away.
+bool Admissions::may_drain(const Key& key) {
+  const PlacedBackend* placed = index().find(key.first, key.second);
+  return placed != nullptr && placed->backend->status == BackendStatus::serving &&
+         (placed->served_slots > 0 || placed->backend->weight > 0);
+}
+
 // Wanted: what is configured and what a command added, less what a command removed.
-std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
+std::map<Admissions::Key, WantedBackend> Admissions::wanted() {
   std::map<Key, WantedBackend> wanted;
   std::set<std::string> names;
   for (const WantedPool& pool : pools_) {
@@ -25,8 +32,13 @@ std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
     }
   }
   const auto follow = [&](const BackendCommand& command) {
-    if (!command.is_add) {
-      wanted.erase({command.pool, command.address});
+    const Key key{command.pool, command.address};
+    const bool is_draining = command.is_drain && names.count(command.pool) > 0 && may_drain(key);
+    if (is_draining) {
+      wanted[key].address = command.address;
+      wanted[key].weight = 0;
+    } else if (!command.is_add) {
+      wanted.erase(key);
     } else if (names.count(command.pool) > 0) {
       wanted[{command.pool, command.address}] = {command.address, command.weight, NamedBy::command};
     }
@@ -56,6 +68,14 @@ void Admissions::renew_wanted() {
       if (key.first == pool.name) candidate.timing = pool.timing;
     }
   }
+  const auto name = [this](const BackendCommand& command) {
+    const auto found = candidates_.find({command.pool, command.address});
+    if (found == candidates_.end()) return;
+    found->second.who = command.who;
+    found->second.is_draining = command.is_drain;
+  };
+  for (const BackendCommand& command : desk_.replica.commands()) name(command);
+  for (const BackendCommand& command : asked_) name(command);
   watch_and_forget();
 }
 

@@ -35,6 +35,9 @@ struct Leader::Plan {
     if (!what.empty()) what += "; ";
     what += text;
   }
+  void asked_by(const std::string& somebody) {
+    if (!somebody.empty()) who = somebody;
+  }
   void finish() {
     if (named_count > named_count_max) {
       what += fmt::format("; and {} more", named_count - named_count_max);
@@ -53,7 +56,8 @@ void Leader::propose() {
     plan_flushes(plan);
     plan_admissions(plan);
   }
-  if (plan.ops.empty()) return;
+  for (const Quarantine::Note& note : quarantine_.take_notes()) plan.say(note.what, note.why);
+  if (plan.named_count == 0 && plan.ops.empty()) return;
   plan.finish();
   Proposal proposal;
   proposal.expected = desk_.replica.view()->epoch;
@@ -173,12 +177,20 @@ void Leader::plan_backends(Plan& plan) {
     if (placed == nullptr || plan.is_full()) continue;
     if (!candidate.is_wanted) {
       plan.add(RemoveBackend{key.first, key.second});
-      plan.say("removed " + key.second, "no longer wanted");
+      plan.say("removed " + key.second, candidate.who.empty()   ? "no longer wanted"
+                                        : candidate.is_draining ? "drained"
+                                                                : "asked for");
+      plan.asked_by(candidate.who);
       continue;
     }
     plan_loss(plan, key, candidate);
     if (placed->backend->weight != candidate.weight) {
       plan.add(SetWeight{key.first, key.second, candidate.weight});
+      if (candidate.is_draining) {
+        plan.say("drains " + key.second, "asked for");
+        plan.asked_by(candidate.who);
+        continue;
+      }
       plan.say(fmt::format("weight of {} set to {}", key.second, candidate.weight),
                "configuration");
     }
@@ -292,6 +304,7 @@ void Leader::plan_admissions(Plan& plan) {
     plan.add(AdmitBackend{key.first, key.second, candidate.weight});
     plan.say("admitted " + key.second,
              candidate.trouble.empty() ? "first seen" : "it answers again");
+    if (candidate.trouble.empty()) plan.asked_by(candidate.who);
     admissions_.set_phase(key, candidate, Phase::proposed);
   }
 }

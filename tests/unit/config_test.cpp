@@ -96,6 +96,7 @@ eviction_refill = "6s"
 admission_burst = 7
 admission_refill = "8s"
 floor_percent = 9
+partial_patience = "16s"
 probe_interval = "10ms"
 probe_timeout = "11ms"
 connect_timeout = "12ms"
@@ -113,8 +114,8 @@ max_connections = 15
             "pool p listen=[::1]:11210,/run/p.sock, "
             "backends=10.0.0.5:11211*1,cache.example:11211*2,/run/m.sock*3, tags=false "
             "hash_tag=<> flush_all=false admit_unflushed=true serve=true grace=1s "
-            "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 probe=10ms/11ms connect=12ms "
-            "request=13ms change_wait=14ms max_connections=15\n");
+            "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 patience=16s probe=10ms/11ms "
+            "connect=12ms request=13ms change_wait=14ms max_connections=15\n");
 }
 
 TEST(Config, OnlyPoolWithoutListenThenDefaultAddress) {
