@@ -59,8 +59,8 @@ std::string who_is(const Peer& peer) {
 
 enum class BackendChange : std::uint8_t { add, remove, drain };
 
-void change_backend(CommandSource& source, const Peer& peer, const Json& request, BackendChange change,
-                    const ControlServer::Reply& reply) {
+void change_backend(CommandSource& source, const Peer& peer, const Json& request,
+                    BackendChange change, const ControlServer::Reply& reply) {
   if (!peer.may_change) {
     return reply(error_reply("only root and the agent's own user may change the fleet"));
   }
