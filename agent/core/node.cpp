@@ -260,6 +260,8 @@ void Node::Impl::finish() {
         {wake_at, admissions.wake_at(), voting.wake_at(), reports.wake_at(), reach.wake_at()});
   }
   wake_at = std::min(wake_at, forming.wake_at());
+  const bool must_tell_peers = are_peers_stale && member.leader().value != 0;
+  if (must_tell_peers) wake_at = std::min(wake_at, tell_peers_from);
   for (const auto& [id, question] : questions) wake_at = std::min(wake_at, question.due_at);
   if (stopping_since.has_value() && !may_stop) {
     wake_at = std::min(wake_at, *stopping_since + hand_over_limit);

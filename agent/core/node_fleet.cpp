@@ -58,13 +58,15 @@ void Node::Impl::on(const PeerDown& event) {
 // To the leader alone: it weighs who is out of whose reach.
 void Node::Impl::tell_peers_if_changed() {
   const AgentId leader_id = member.leader();
-  if (!are_peers_stale && leader_id == peers_told_to) return;
+  const bool is_new_leader = leader_id != peers_told_to;
+  if (!is_new_leader && (!are_peers_stale || desk.now < tell_peers_from)) return;
   are_peers_stale = false;
+  tell_peers_from = desk.now + desk.settings.lease / 8;
   std::vector<AgentId> now;
   for (const Agent& agent : desk.replica.view()->agents) {
     if (!peers.is_connected(agent.id)) now.push_back(agent.id);
   }
-  if (leader_id == peers_told_to && now == missing) return;
+  if (!is_new_leader && now == missing) return;
   peers_told_to = leader_id;
   missing = std::move(now);
   if (leader_id.value != 0) desk.send(leader_id, PeersTold{missing});

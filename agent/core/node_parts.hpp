@@ -122,6 +122,7 @@ struct Node::Impl {
   bool is_dialled_stale = true;
   bool are_peers_stale = true;
   AgentId peers_told_to;
+  Instant tell_peers_from;       // not before: connections come and go in bursts
   std::vector<AgentId> missing;  // as last told to it
 
   // node_commands.cpp

@@ -6,6 +6,13 @@
 #include <vector>
 
 namespace ringfence::agent::core {
+namespace {
+
+// While hundreds of agents find each other, every pair is looked at again and again: ten times a
+// second is soon enough beside any patience.
+constexpr Duration review_pause = 100_ms;
+
+}  // namespace
 
 void Reach::on_told(AgentId from, PeersTold told) {
   if (told.missing.empty()) {
@@ -32,9 +39,13 @@ bool Reach::is_live(AgentId agent) const {
 }
 
 void Reach::review(Duration patience) {
-  const bool is_due = desk_.now >= wake_at_;
-  if (!is_stale_ && !is_due) return;
+  if (!is_stale_ && desk_.now < wake_at_) return;
+  if (desk_.now < review_from_) {
+    wake_at_ = std::min(wake_at_, review_from_);
+    return;
+  }
   is_stale_ = false;
+  review_from_ = desk_.now + review_pause;
   wake_at_ = far_future;
   renew_pairs();
   vote(patience);

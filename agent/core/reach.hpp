@@ -47,6 +47,7 @@ class Reach {
   std::size_t live_count_ = 0;
   std::map<AgentId, std::string> outvoted_;
   bool is_stale_ = false;
+  Instant review_from_;  // not before: a pause after the last one
   Instant wake_at_ = far_future;
 };
 

@@ -142,6 +142,7 @@ TEST_F(G6_Quarantine, OfAPairTheOneThatFewerReachLosesItsLeaseAfterThePatience) 
   EXPECT_TRUE(gets_lease(third));
   EXPECT_EQ(quarantined(second), "2 of its 4 peers have no connection to it");
   hear(second, PeersTold{{}});
+  rig.pass(100_ms);
   EXPECT_TRUE(gets_lease(second));
 }
 
@@ -161,6 +162,7 @@ TEST_F(G6_Quarantine, ReporterOutOfMostPeersReachThenItsWordDoesNotCount) {
   serve_with({second, third, fourth}, pool);
   hear(third, PeersTold{{second}});
   hear(fourth, PeersTold{{second}});
+  rig.pass(100_ms);
 
   cannot_reach(second, "a:1");
   rig.pass(1_s);
@@ -190,6 +192,7 @@ TEST_F(Losing, ConnectionToAPeerIsLostThenTheLeaderIsTold) {
   rig.effects.clear();
 
   rig.give(PeerDown{third});
+  rig.pass(250_ms);
 
   ASSERT_EQ(sent_to<PeersTold>(second).size(), 1U);
   EXPECT_EQ(sent_to<PeersTold>(second)[0].missing, std::vector<AgentId>{third});
