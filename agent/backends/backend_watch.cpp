@@ -152,6 +152,7 @@ void BackendWatch::fail(const std::string& why) {
     is_unreachable_ = true;
     context_.emit(core::BackendUnreachable{pool_, address_, why});
   }
+  tell_probed(false);
   rest();
 }
 
@@ -161,6 +162,7 @@ void BackendWatch::became_full() {
   counters_.note = "too many connections: it turns the agent away; raise memcached's -c";
   failure_count_ = 0;
   listens_first_ = true;
+  tell_probed(true);
   rest();
 }
 
@@ -215,6 +217,19 @@ void BackendWatch::hint() {
   if (phase_ == Phase::ready && now - probed_at_ns_ >= hint_gap_ns) send_probe(now);
 }
 
+// Questions of the fleet's leader are few: each is a probe of its own.
+void BackendWatch::probe(core::RequestId id) {
+  if (id != core::RequestId{}) asked_probes_.push_back(id);
+  if (phase_ == Phase::ready) return send_probe(now_ns());
+  if (phase_ == Phase::resting) open();
+}
+
+void BackendWatch::tell_probed(bool is_reached) {
+  for (const core::RequestId id : std::exchange(asked_probes_, {})) {
+    context_.emit(core::BackendProbed{id, pool_, address_, is_reached});
+  }
+}
+
 void BackendWatch::send_probe(std::int64_t now) {
   next_probe_ns_ = next_on_grid(now, settings_.probe_interval.ns);
   if (!dialogue_.is_idle()) return;  // what is outstanding tells as much as a probe
@@ -234,6 +249,7 @@ void BackendWatch::on_probed(const Reply& reply) {
   const std::int64_t now = now_ns();
   counters_.last_probe_us = static_cast<std::uint32_t>((now - probed_at_ns_) / 1000);
   check_claim(reply);
+  tell_probed(true);
 }
 
 }  // namespace ringfence::agent::backends

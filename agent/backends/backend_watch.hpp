@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/backends/claim.hpp"
 #include "agent/backends/connection.hpp"
@@ -49,6 +50,8 @@ class BackendWatch final : private ConnectionEvents {
   void postpone(std::int64_t by_ns);
 
   void hint();
+  // Now, whatever the interval; told as BackendProbed unless `id` is 0.
+  void probe(core::RequestId id);
   void flush(const core::FlushBackend& order);
   void claim();
   // It is no longer wanted: tells who waits for a flush. Then destroy it.
@@ -82,6 +85,7 @@ class BackendWatch final : private ConnectionEvents {
                          std::int64_t timeout_ns, Dialogue::Then then);
   void send_probe(std::int64_t now_ns);
   void on_probed(const Reply& reply);
+  void tell_probed(bool is_reached);
 
   // backend_watch_contents.cpp: what is inside
   void inspect();
@@ -126,6 +130,7 @@ class BackendWatch final : private ConnectionEvents {
   bool is_asking_claim_ = false;     // an exchange about a claim that is gone is under way
   std::int64_t renew_at_ns_ = 0;
   std::optional<Flush> flush_;
+  std::vector<core::RequestId> asked_probes_;  // answered by what comes next: a reply or trouble
 };
 
 }  // namespace ringfence::agent::backends

@@ -84,6 +84,7 @@ void BackendWatch::on_inspected(Dialogue::Replies replies) {
                                         owner, expects_claim_, counters_.version});
   }
   if (wants_claim_) write_claim();
+  tell_probed(true);
 }
 
 // Of a probe or of an inspection after a silent reconnect.

@@ -166,6 +166,10 @@ void Watcher::claim(const core::ClaimBackend& order) {
   if (BackendWatch* watch = impl_->find(order.pool, order.address)) watch->claim();
 }
 
+void Watcher::probe(const core::ProbeBackend& order) {
+  if (BackendWatch* watch = impl_->find(order.pool, order.address)) watch->probe(order.id);
+}
+
 void Watcher::hint(const std::string& pool, const std::string& address) {
   if (BackendWatch* watch = impl_->find(pool, address)) watch->hint();
 }

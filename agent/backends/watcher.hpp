@@ -55,6 +55,7 @@ class Watcher {
   void stop(const core::StopWatching& order);
   void flush(const core::FlushBackend& order);
   void claim(const core::ClaimBackend& order);
+  void probe(const core::ProbeBackend& order);
   // Somebody (the port, a shim) had trouble with it: probe now. Never evicts by itself.
   void hint(const std::string& pool, const std::string& address);
   [[nodiscard]] WatchCounters counters(const std::string& pool, const std::string& address) const;

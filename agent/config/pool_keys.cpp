@@ -147,6 +147,13 @@ std::vector<Key> budget_keys() {
          t.pool->timing.admission_refill = {v.number};
          return Done{};
        }},
+      {Section::pool, "partial_patience", ValueKind::duration, "\"1s\"", 0, h, "",
+       "out of some hosts' reach alone, a backend is lost for all: a link that flaps is not; 0: at "
+       "once",
+       [](const T& t, const V& v) -> Status {
+         t.pool->timing.partial_patience = {v.number};
+         return Done{};
+       }},
       {Section::pool, "floor_percent", ValueKind::count, "50", 0, 100, "",
        "of the pool's weight: fewer backends could not carry the load of all",
        [](const T& t, const V& v) -> Status {

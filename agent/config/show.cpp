@@ -41,12 +41,14 @@ std::string show_pool(const PoolConfig& pool) {
              options.allows_flush_all, options.admits_unflushed,
              options.on_lease_loss == core::OnLeaseLoss::serve) +
          show_discovery(pool.discovery) +
-         fmt::format("grace={} hold_down={}/{}/{} eviction={}/{} admission={}/{} floor={} ",
-                     show_duration(timing.grace), show_duration(timing.hold_down),
-                     show_duration(timing.hold_down_max), show_duration(timing.hold_down_forget),
-                     timing.eviction_burst, show_duration(timing.eviction_refill),
-                     timing.admission_burst, show_duration(timing.admission_refill),
-                     timing.floor_percent) +
+         fmt::format(
+             "grace={} hold_down={}/{}/{} eviction={}/{} admission={}/{} floor={} "
+             "patience={} ",
+             show_duration(timing.grace), show_duration(timing.hold_down),
+             show_duration(timing.hold_down_max), show_duration(timing.hold_down_forget),
+             timing.eviction_burst, show_duration(timing.eviction_refill), timing.admission_burst,
+             show_duration(timing.admission_refill), timing.floor_percent,
+             show_duration(timing.partial_patience)) +
          fmt::format("probe={}/{} connect={} request={} change_wait={} max_connections={}\n",
                      show_duration(pool.probe_interval), show_duration(pool.probe_timeout),
                      show_duration(pool.connect_timeout), show_duration(pool.request_timeout),

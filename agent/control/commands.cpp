@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* known_commands =
     "status, view, agree, peers, where, history, shims, plan, bootstrap, backend_add, "
-    "backend_remove";
+    "backend_remove, backend_drain";
 
 // Replies hold keys and addresses as sent; bytes that are no UTF-8 must not stop the reply.
 std::string dump(const Json& json) {
@@ -90,8 +90,10 @@ std::string plan(const CommandSource& source, const Json& request) {
   return dump(plan_json(*report.view, *pool, asked));
 }
 
-void change_backend(CommandSource& source, const Peer& peer, const Json& request, bool is_added,
-                    const ControlServer::Reply& reply) {
+enum class BackendChange : std::uint8_t { add, remove, drain };
+
+void change_backend(CommandSource& source, const Peer& peer, const Json& request,
+                    BackendChange change, const ControlServer::Reply& reply) {
   if (!peer.may_change) {
     return reply(error_reply("only root and the agent's own user may change the fleet"));
   }
@@ -106,8 +108,14 @@ void change_backend(CommandSource& source, const Peer& peer, const Json& request
   const auto done = [reply](bool is_ok, const std::string& text) {
     reply(is_ok ? dump({{"ok", true}, {"text", text}}) : error_reply(text));
   };
-  if (is_added) return source.add_backend(pool->name, backend, who_is(peer), done);
-  source.remove_backend(pool->name, backend.address, who_is(peer), done);
+  switch (change) {
+    case BackendChange::add:
+      return source.add_backend(pool->name, backend, who_is(peer), done);
+    case BackendChange::remove:
+      return source.remove_backend(pool->name, backend.address, who_is(peer), done);
+    case BackendChange::drain:
+      return source.drain_backend(pool->name, backend.address, who_is(peer), done);
+  }
 }
 
 void bootstrap(CommandSource& source, const Peer& peer, const ControlServer::Reply& reply) {
@@ -145,8 +153,15 @@ void handle_command(CommandSource& source, const Peer& peer, const std::string& 
   if (command == "shims") return reply(dump(shims_json(source)));
   if (command == "plan") return reply(plan(source, request));
   if (command == "where") return reply(where(source, request));
-  if (command == "backend_add") return change_backend(source, peer, request, true, reply);
-  if (command == "backend_remove") return change_backend(source, peer, request, false, reply);
+  if (command == "backend_add") {
+    return change_backend(source, peer, request, BackendChange::add, reply);
+  }
+  if (command == "backend_remove") {
+    return change_backend(source, peer, request, BackendChange::remove, reply);
+  }
+  if (command == "backend_drain") {
+    return change_backend(source, peer, request, BackendChange::drain, reply);
+  }
   reply(error_reply("unknown command '" + command + "'; known: " + known_commands));
 }
 

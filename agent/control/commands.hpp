@@ -65,6 +65,8 @@ class CommandSource {
                            const std::string& who, Finished done) = 0;
   virtual void remove_backend(const std::string& pool, const std::string& address,
                               const std::string& who, Finished done) = 0;
+  virtual void drain_backend(const std::string& pool, const std::string& address,
+                             const std::string& who, Finished done) = 0;
 };
 
 // Answers one request line.

@@ -54,6 +54,7 @@ Json agents_json(const core::NodeReport& report, core::Instant now) {
                       {"is_connected", peer.is_connected},
                       {"is_voter", peer.is_voter},
                       {"is_leader", peer.is_leader},
+                      {"quarantined", peer.quarantined},
                       {"age_ms", std::max<std::int64_t>(0, age_ms)}});
   }
   return agents;

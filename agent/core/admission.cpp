@@ -34,6 +34,8 @@ const char* describe(Phase phase) {
       return "joining";
     case Phase::serving:
       return "serving";
+    case Phase::draining:
+      return "draining";
     case Phase::lost:
       return "lost";
     case Phase::removing:
@@ -96,9 +98,9 @@ void Admissions::review(bool may_order) {
 // A backend that this agent knows and that serves now must have come by way of `proposed`: else
 // there was trouble with it after the activation was committed, and it is lost again at once.
 void Admissions::review_serving(const Key& key, Candidate& candidate) {
-  const bool came_in_order = candidate.phase == Phase::proposed ||
-                             candidate.phase == Phase::serving ||
-                             candidate.phase == Phase::removing;
+  const bool came_in_order =
+      candidate.phase == Phase::proposed || candidate.phase == Phase::serving ||
+      candidate.phase == Phase::draining || candidate.phase == Phase::removing;
   if (candidate.is_heard_of && !came_in_order && !candidate.is_lost_here) {
     lose(candidate,
          candidate.trouble.empty() ? "it had trouble while it joined" : candidate.trouble);
@@ -107,6 +109,8 @@ void Admissions::review_serving(const Key& key, Candidate& candidate) {
     set_phase(key, candidate, Phase::lost, candidate.trouble);
   } else if (!candidate.is_wanted) {
     set_phase(key, candidate, Phase::removing, "no longer wanted");
+  } else if (candidate.is_draining) {
+    set_phase(key, candidate, Phase::draining, "its slots leave, then it does");
   } else if (candidate.phase != Phase::serving) {
     candidate.serving_since = desk_.now;
     candidate.retry_pause = Duration{};

@@ -37,6 +37,7 @@ enum class Phase : std::uint8_t {
   ready,
   proposed,
   serving,
+  draining,
   lost,
   removing,
 };
@@ -45,6 +46,7 @@ enum class Phase : std::uint8_t {
 struct Candidate {
   bool is_wanted = false;
   bool is_watched = false;
+  bool is_draining = false;  // it serves until its slots have left
   std::uint32_t weight = 1;
   NamedBy named_by = NamedBy::nobody;
   std::string asked_by;  // who wants it, or why nobody does any more: for people
@@ -109,6 +111,13 @@ class Admissions {
   [[nodiscard]] Candidates& all() { return candidates_; }
   [[nodiscard]] const Candidates& all() const { return candidates_; }
   [[nodiscard]] Candidate* find(const std::string& pool, const std::string& address);
+  // Serving in the view, and not about to be lost.
+  [[nodiscard]] bool serves(const Key& key) {
+    const PlacedBackend* placed = index().find(key.first, key.second);
+    const Candidate* candidate = find(key.first, key.second);
+    return placed != nullptr && placed->backend->status == BackendStatus::serving &&
+           candidate != nullptr && !candidate->is_lost_here;
+  }
   // The other pool that wants or holds this address; empty: none does.
   [[nodiscard]] std::string other_pool_of(const Key& key) const;
   [[nodiscard]] bool has_configuration() const { return has_configuration_; }
@@ -127,7 +136,8 @@ class Admissions {
 
   void renew_wanted();
   void note_who_asked();
-  [[nodiscard]] std::map<Key, WantedBackend> wanted() const;
+  [[nodiscard]] std::map<Key, WantedBackend> wanted();
+  [[nodiscard]] bool may_drain(const Key& key);
   void watch_and_forget();
   void review_outside(const Key& key, Candidate& candidate, const Pool& pool, bool is_in_view,
                       bool may_order);

@@ -14,8 +14,15 @@ void Admissions::on_configuration(std::vector<WantedPool> pools) {
   is_wanted_stale_ = true;
 }
 
+// It serves, and still holds slots or is about to give them away.
+bool Admissions::may_drain(const Key& key) {
+  const PlacedBackend* placed = index().find(key.first, key.second);
+  return placed != nullptr && placed->backend->status == BackendStatus::serving &&
+         (placed->served_slots > 0 || placed->backend->weight > 0);
+}
+
 // Wanted: what is configured and what a command added, less what a command removed.
-std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
+std::map<Admissions::Key, WantedBackend> Admissions::wanted() {
   std::map<Key, WantedBackend> wanted;
   std::set<std::string> names;
   for (const WantedPool& pool : pools_) {
@@ -25,8 +32,13 @@ std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
     }
   }
   const auto follow = [&](const BackendCommand& command) {
-    if (!command.is_add) {
-      wanted.erase({command.pool, command.address});
+    const Key key{command.pool, command.address};
+    const bool is_draining = command.is_drain && names.count(command.pool) > 0 && may_drain(key);
+    if (is_draining) {
+      wanted[key].address = command.address;
+      wanted[key].weight = 0;
+    } else if (!command.is_add) {
+      wanted.erase(key);
     } else if (names.count(command.pool) > 0) {
       wanted[{command.pool, command.address}] = {
           command.address, command.weight, NamedBy::command, {}};
@@ -41,14 +53,20 @@ std::map<Admissions::Key, WantedBackend> Admissions::wanted() const {
 void Admissions::note_who_asked() {
   for (auto& [key, candidate] : candidates_) {
     candidate.who.clear();
+    candidate.is_draining = false;
     if (!candidate.is_wanted) candidate.asked_by = "no source lists it any more";
   }
-  for (const BackendCommand& command : desk_.replica.commands()) {
+  const auto note = [this](const BackendCommand& command) {
     Candidate* candidate = find(command.pool, command.address);
-    if (candidate == nullptr) continue;
+    if (candidate == nullptr) return;
     candidate->who = command.who;
-    candidate->asked_by = command.is_add ? "`backend add`" : "`backend remove`";
-  }
+    candidate->is_draining = command.is_drain;
+    candidate->asked_by = command.is_add     ? "`backend add`"
+                          : command.is_drain ? "`backend drain`"
+                                             : "`backend remove`";
+  };
+  for (const BackendCommand& command : desk_.replica.commands()) note(command);
+  for (const BackendCommand& command : asked_) note(command);
 }
 
 void Admissions::renew_wanted() {

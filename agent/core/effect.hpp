@@ -93,6 +93,12 @@ struct FlushBackend {
 struct ClaimBackend {
   std::string pool, address;
 };
+// Probe it now, whatever the interval. Answered by BackendProbed, unless it isn't watched or `id`
+// is 0; trouble is told before, as of any probe.
+struct ProbeBackend {
+  RequestId id;
+  std::string pool, address;
+};
 
 // --- to other agents
 // ---------------------------------------------------------------------------------
@@ -146,7 +152,7 @@ using Effect =
     std::variant<Commit, ConfirmQuorum, SetVoters, StartEngine, StopEngine, HandOver, AdoptFleet,
                  PromiseFleet, RememberTerm, GiveUpFleet, FenceSlots, PublishView, SetDeadline,
                  StartWatching, StopWatching, FlushBackend, ClaimBackend, SendMessage, DialPeers,
-                 Answer, AgreeTold, MayStop, WriteLog, SetTimer>;
+                 Answer, AgreeTold, MayStop, WriteLog, SetTimer, ProbeBackend>;
 using Effects = std::vector<Effect>;
 
 }  // namespace ringfence::agent::core

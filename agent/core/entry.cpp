@@ -236,7 +236,7 @@ PoolOptions read_options(ByteReader& in) {
 void write_command(ByteWriter& out, const BackendCommand& command) {
   write_address(out, command.pool, command.address);
   out.u32(command.weight);
-  out.boolean(command.is_add);
+  out.u8(command.is_drain ? 2 : static_cast<std::uint8_t>(command.is_add));
   out.text(cut_text(command.who));
 }
 
@@ -245,7 +245,9 @@ BackendCommand read_command(ByteReader& in) {
   command.pool = read_pool(in);
   command.address = read_address(in);
   command.weight = read_weight(in);
-  command.is_add = in.boolean();
+  const std::uint8_t kind = in.u8_at_most(2);  // 2, a drain, came later: 0 and 1 are as they were
+  command.is_add = kind == 1;
+  command.is_drain = kind == 2;
   command.who = in.text(text_bytes_max);
   return command;
 }

@@ -72,12 +72,14 @@ struct FlushPool {  // raises every generation
 using Op = std::variant<SetCluster, JoinAgent, SetPool, RemovePool, LoseBackend, AdmitBackend,
                         RemoveBackend, SetWeight, Reassign, FlushPool, RemoveAgent>;
 
-// An explicit add or remove; the newest for an address stands, so a remove wins until an add.
+// An explicit add, remove or drain; the newest for an address stands, so a remove wins until an
+// add.
 struct BackendCommand {
   std::string pool, address;
   std::uint32_t weight = 1;
   bool is_add = true;
   std::string who;
+  bool is_drain = false;  // a remove, but its slots leave first
 };
 struct Proposal {
   Epoch expected;

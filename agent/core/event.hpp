@@ -23,6 +23,8 @@ struct PoolTiming {
   std::uint32_t admission_burst = 16;
   Duration admission_refill = 5_s;
   std::uint32_t floor_percent = 50;  // of the pool's weight: reassigning never leaves less serving
+  // Out of reach for some agents alone this long: lost for everyone. 0: at once.
+  Duration partial_patience = 1_s;
 };
 
 // Where an address came from; consent follows from it (G3).
@@ -95,6 +97,13 @@ struct BackendRemoveAsked {
   std::string address;
   std::string who;
 };
+// Its slots leave first, then it does.
+struct BackendDrainAsked {
+  RequestId id;
+  std::string pool;
+  std::string address;
+  std::string who;
+};
 
 // --- from backends (agent/backends) --------------------------------------------------------------
 // Answers to StartWatching. `Answered` comes once after start and once after each Unreachable.
@@ -109,6 +118,13 @@ struct BackendAnswered {
 struct BackendUnreachable {
   std::string pool, address;
   std::string why;
+};
+// Answers a ProbeBackend with this id. What it found out about the backend was told before. A full
+// server that turns the agent away is reached.
+struct BackendProbed {
+  RequestId id;
+  std::string pool, address;
+  bool is_reached = false;
 };
 // It answers, but is not what was admitted: restarted or flushed behind our back, or claimed by
 // others.
@@ -175,11 +191,12 @@ struct ShutdownAsked {};
 // The segments are closed: nobody on this host routes any more.
 struct SegmentsClosed {};
 
-using Event = std::variant<SnapshotRestored, EntryApplied, LeadershipChanged, CommitFinished,
-                           QuorumConfirmed, ConfigurationLoaded, FlushAllAsked, BackendAddAsked,
-                           BackendRemoveAsked, BackendAnswered, BackendUnreachable,
-                           BackendContentsLost, FlushFinished, MessageReceived, PeerUp,
-                           PeerAddresses, PeerDown, SelfDialled, VotersChanged, BootstrapAsked,
-                           AgreeAsked, TimerFired, ClockJumped, ShutdownAsked, SegmentsClosed>;
+using Event =
+    std::variant<SnapshotRestored, EntryApplied, LeadershipChanged, CommitFinished, QuorumConfirmed,
+                 ConfigurationLoaded, FlushAllAsked, BackendAddAsked, BackendRemoveAsked,
+                 BackendAnswered, BackendUnreachable, BackendContentsLost, FlushFinished,
+                 MessageReceived, PeerUp, PeerAddresses, PeerDown, SelfDialled, VotersChanged,
+                 BootstrapAsked, AgreeAsked, TimerFired, ClockJumped, ShutdownAsked, SegmentsClosed,
+                 BackendProbed, BackendDrainAsked>;
 
 }  // namespace ringfence::agent::core

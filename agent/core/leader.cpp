@@ -11,6 +11,15 @@ namespace {
 // A commit that fails at once (a full disk) must not be retried in a busy loop.
 constexpr Duration commit_retry_pause = 100_ms;
 
+// Another backend could take over the slots of this one.
+bool has_others(const Pool* pool, const std::string& address) {
+  return pool == nullptr || pool->find(address) == nullptr ||
+         std::any_of(pool->backends.begin(), pool->backends.end(), [&address](const Backend& some) {
+           return some.address != address && some.status == BackendStatus::serving &&
+                  some.weight > 0;
+         });
+}
+
 }  // namespace
 
 void Leader::on_leadership(bool is_leader) {
@@ -83,7 +92,9 @@ void Leader::on_lease_request(AgentId from, const LeaseRequest& request) {
   const bool is_said = peer != nullptr && peer->introduction.has_value();
   const bool is_witness = from == desk_.settings.id ? desk_.settings.is_witness
                                                     : is_said && peer->introduction->is_witness;
-  const bool may_route = agent != nullptr && !agent->is_witness && !is_witness;
+  const bool is_out = quarantine_.has(from);
+  if (is_out) desk_.send(from, LeaseRefused{std::string(cut_text(quarantine_.why(from)))});
+  const bool may_route = agent != nullptr && !agent->is_witness && !is_witness && !is_out;
   const bool has_fenced = open == nullptr || request.fence == open->index;
   const bool has_quorum = quorum_at_.has_value() && desk_.now - *quorum_at_ <= lease / 2;
   if (!has_quorum) confirm();
@@ -218,8 +229,18 @@ void Leader::on_backend_command(RequestId id, BackendCommand command) {
                                   command.address, other)});
     return;
   }
+  if (command.is_drain && !has_others(desk_.replica.view()->find(command.pool), command.address)) {
+    desk_.emit(Answer{id, false,
+                      fmt::format("{} is the only backend that serves pool {}: nobody could take "
+                                  "its slots. `backend remove` takes it out all the same",
+                                  command.address, command.pool)});
+    return;
+  }
   const std::string text = fmt::format("{} {} pool {}", command.address,
-                                       command.is_add ? "is wanted in" : "leaves", command.pool);
+                                       command.is_add     ? "is wanted in"
+                                       : command.is_drain ? "leaves, after its slots did,"
+                                                          : "leaves",
+                                       command.pool);
   asked_commands_.push_back({id, text, std::move(command)});
   if (!may_propose()) return commit_commands(false);
   std::vector<BackendCommand> asked;

@@ -25,13 +25,19 @@
 #include "agent/core/desk.hpp"
 #include "agent/core/forming.hpp"
 #include "agent/core/peers.hpp"
+#include "agent/core/quarantine.hpp"
 
 namespace ringfence::agent::core {
 
 class Leader {
  public:
-  Leader(Desk& desk, Admissions& admissions, const Peers& peers, const Forming& forming)
-      : desk_(desk), admissions_(admissions), peers_(peers), forming_(forming) {}
+  Leader(Desk& desk, Admissions& admissions, const Peers& peers, const Forming& forming,
+         Quarantine& quarantine)
+      : desk_(desk),
+        admissions_(admissions),
+        peers_(peers),
+        forming_(forming),
+        quarantine_(quarantine) {}
 
   void on_leadership(bool is_leader);
   // True when this completes the barrier that makes this agent a leader that acts.
@@ -130,6 +136,7 @@ class Leader {
   Admissions& admissions_;
   const Peers& peers_;
   const Forming& forming_;
+  Quarantine& quarantine_;
 
   bool is_leader_ = false;
   bool is_acting_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace ringfence::agent::core {
 
@@ -16,6 +17,7 @@ void broken_invariant(const char* guarantee, Epoch epoch, const std::string& wha
 
 void Member::on_leader(AgentId leader) {
   leader_ = leader;
+  refusal_.clear();
   ask_at_ = leader.value == 0 || has_ended_ ? far_future : desk_.now;
 }
 
@@ -120,7 +122,16 @@ void Member::on_lease_reply(const LeaseReply& reply) {
   const Instant until = asked_at_ + length - desk_.settings.lease_margin;
   if (until <= lease_until_ || until <= desk_.now) return;
   lease_until_ = until;
+  refusal_.clear();
   desk_.emit(SetDeadline{until});
+}
+
+void Member::on_lease_refused(std::string why) {
+  if (why != refusal_) {
+    desk_.log(LogLevel::warning,
+              "this host is quarantined and misses, because " + why + ": look at its network");
+  }
+  refusal_ = std::move(why);
 }
 
 // A guest that was paused may believe in a dead lease. What was asked before the jump is void too.

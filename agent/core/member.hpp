@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "agent/core/desk.hpp"
 
@@ -23,6 +24,7 @@ class Member {
   void on_proposal_applied();
   void on_view_activated();
   void on_lease_reply(const LeaseReply& reply);
+  void on_lease_refused(std::string why);
   void on_snapshot_restored();
   void on_leader(AgentId leader);  // 0: none known
   // The segments are closed: whatever was granted is used by nobody.
@@ -34,6 +36,8 @@ class Member {
   [[nodiscard]] Instant wake_at() const { return ask_at_; }
   [[nodiscard]] Instant lease_until() const { return lease_until_; }
   [[nodiscard]] AgentId leader() const { return leader_; }
+  // Why the leader grants none, as a sentence; empty: it does, or there is no leader.
+  [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] Epoch published() const { return published_; }
   [[nodiscard]] Instant published_at() const { return published_at_; }
 
@@ -46,6 +50,7 @@ class Member {
 
   Desk& desk_;
   AgentId leader_;
+  std::string refusal_;
   bool has_ended_ = false;  // its segments are closed: nothing is asked for any more
   bool is_caught_up_ = false;
   Epoch published_;  // in this life

@@ -52,9 +52,17 @@ auto fields(M& m) {
     return std::tie(m.id, m.is_ok, m.text);
   } else if constexpr (std::is_same_v<T, StateAsked>) {
     return std::tie(m.id);
-  } else {
-    static_assert(std::is_same_v<T, StateTold>);
+  } else if constexpr (std::is_same_v<T, StateTold>) {
     return std::tie(m.id, m.epoch, m.digest, m.age, m.has_lease);
+  } else if constexpr (std::is_same_v<T, ProbeAsked>) {
+    return std::tie(m.id, m.pool, m.address);
+  } else if constexpr (std::is_same_v<T, ProbeTold>) {
+    return std::tie(m.id, m.pool, m.address, m.is_reached);
+  } else if constexpr (std::is_same_v<T, PeersTold>) {
+    return std::tie(m.missing);
+  } else {
+    static_assert(std::is_same_v<T, LeaseRefused>);
+    return std::tie(m.why);
   }
 }
 
@@ -95,6 +103,10 @@ void put(ByteWriter& out, const std::vector<Voter>& voters) {
     out.text(voter.address);
   }
 }
+void put(ByteWriter& out, const std::vector<AgentId>& agents) {
+  out.u32(static_cast<std::uint32_t>(agents.size()));
+  for (const AgentId agent : agents) out.u64(agent.value);
+}
 void put(ByteWriter& out, const std::vector<WantedPool>& pools) {
   out.u32(static_cast<std::uint32_t>(pools.size()));
   for (const WantedPool& pool : pools) {
@@ -133,7 +145,7 @@ void get(ByteReader& in, BackendSeen& value) {
   value = static_cast<BackendSeen>(in.u8_at_most(2));
 }
 void get(ByteReader& in, CommandKind& value) {
-  value = static_cast<CommandKind>(in.u8_at_most(2));
+  value = static_cast<CommandKind>(in.u8_at_most(3));
 }
 // Entries and parts of snapshots are the longest texts; what is shorter by nature is checked by
 // who uses it.
@@ -151,6 +163,10 @@ void get(ByteReader& in, std::vector<Voter>& voters) {
     voter.address = in.text(address_bytes_max);
     voters.push_back(std::move(voter));
   }
+}
+void get(ByteReader& in, std::vector<AgentId>& agents) {
+  const std::uint32_t count = in.count(agent_count_max, 8);
+  for (std::uint32_t i = 0; i < count && in.is_ok(); ++i) agents.push_back(AgentId{in.u64()});
 }
 void get(ByteReader& in, WantedPool& pool) {
   pool.name = in.text(pool_name_bytes_max);
@@ -206,6 +222,15 @@ bool is_sane(const Message& message) {
   if (const auto* asked = std::get_if<CommandAsked>(&message)) {
     return asked->pool.size() <= pool_name_bytes_max && asked->who.size() <= text_bytes_max &&
            asked->address.size() <= text_bytes_max;
+  }
+  if (const auto* asked = std::get_if<ProbeAsked>(&message)) {
+    return asked->pool.size() <= pool_name_bytes_max && asked->address.size() <= address_bytes_max;
+  }
+  if (const auto* told = std::get_if<ProbeTold>(&message)) {
+    return told->pool.size() <= pool_name_bytes_max && told->address.size() <= address_bytes_max;
+  }
+  if (const auto* refused = std::get_if<LeaseRefused>(&message)) {
+    return refused->why.size() <= text_bytes_max;
   }
   return true;
 }

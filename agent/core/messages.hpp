@@ -75,6 +75,29 @@ struct BackendTold {
   std::string why;
 };
 
+// leader -> a witness of somebody's trouble: probe it now. ProbeTold answers; what the probe found
+// goes the ordinary way before it.
+struct ProbeAsked {
+  RequestId id;
+  std::string pool, address;
+};
+struct ProbeTold {
+  RequestId id;
+  std::string pool, address;
+  bool is_reached = false;
+};
+
+// member -> leader: the agents of the view that this one has no connection to. Told again when it
+// changes, and to each new leader.
+struct PeersTold {
+  std::vector<AgentId> missing;
+};
+
+// leader -> member: no lease for its host until this is over, as a sentence.
+struct LeaseRefused {
+  std::string why;
+};
+
 // member -> leader: what this host's configuration wants. `is_order`: its people changed it while
 // it ran, so that options that differ from the view's are meant for the whole fleet.
 struct WantedTold {
@@ -154,7 +177,7 @@ struct Formed {
 // --- questions ---------------------------------------------------------------------------------
 
 // any -> leader: a command that was given to another agent's port or control socket.
-enum class CommandKind : std::uint8_t { flush_all, add_backend, remove_backend };
+enum class CommandKind : std::uint8_t { flush_all, add_backend, remove_backend, drain_backend };
 struct CommandAsked {
   RequestId id;
   CommandKind kind{};
@@ -179,10 +202,11 @@ struct StateTold {
   bool has_lease = false;
 };
 
-using Message = std::variant<LeaseRequest, LeaseReply, FenceAck, LeaseEnded, BackendTold,
-                             WantedTold, FleetWanted, Feed, FeedAsked, SnapshotPart, Introduction,
-                             Lead, VoteAsked, Leaving, FormAsked, FormPromised, Formed,
-                             CommandAsked, CommandAnswered, StateAsked, StateTold>;
+using Message =
+    std::variant<LeaseRequest, LeaseReply, FenceAck, LeaseEnded, BackendTold, WantedTold,
+                 FleetWanted, Feed, FeedAsked, SnapshotPart, Introduction, Lead, VoteAsked, Leaving,
+                 FormAsked, FormPromised, Formed, CommandAsked, CommandAnswered, StateAsked,
+                 StateTold, ProbeAsked, ProbeTold, PeersTold, LeaseRefused>;
 
 [[nodiscard]] std::string encode(const Message& message);
 [[nodiscard]] std::optional<Message> decode_message(std::string_view bytes);

@@ -24,7 +24,7 @@ void Node::Impl::on(const SnapshotRestored& event) {
   }
   admissions.on_view_changed();
   admissions.on_commands_applied();
-  is_wanted_stale = is_dialled_stale = true;
+  is_wanted_stale = is_dialled_stale = are_peers_stale = true;
   member.on_snapshot_restored();
 }
 
@@ -47,7 +47,8 @@ void Node::Impl::on(const EntryApplied& event) {
   }
   if (desk.replica.view()->epoch != before) {
     admissions.on_view_changed();
-    is_wanted_stale = is_dialled_stale = true;
+    reach.on_fleet_changed();
+    is_wanted_stale = is_dialled_stale = are_peers_stale = true;
     member.on_view_activated();
     leader.on_change_closed(closing, desk.replica.view() == next);
   }
@@ -65,6 +66,8 @@ void Node::Impl::follow_leadership(bool is_leader) {
   if (!follows_another) member.on_leader(AgentId{});  // a leader is followed once it acts
   admissions.on_leadership_lost();
   reports.forget_all();
+  reach.forget_all();
+  quarantine.forget_all();
   wanted.forget_others();
   voting.on_leadership_lost();
   wanted_sent.clear();
@@ -153,6 +156,11 @@ void Node::Impl::on(const BackendContentsLost& event) {
   tell({event.pool, event.address, BackendSeen::contents_lost, false, false, {}, event.why});
 }
 
+void Node::Impl::on(const BackendProbed& event) {
+  if (member.leader().value == 0) return;
+  desk.send(member.leader(), ProbeTold{event.id, event.pool, event.address, event.is_reached});
+}
+
 void Node::Impl::tell(BackendTold told) {
   told.why = cut_text(told.why);
   told.claimed_by = cut_text(told.claimed_by);
@@ -200,11 +208,29 @@ void Node::Impl::review_stop() {
   desk.emit(MayStop{});
 }
 
+// Who may have a say, then what they say. A leader that is itself what is broken lets another lead:
+// it could neither inspect nor flush what the others reach.
+void Node::Impl::weigh() {
+  constexpr Duration hand_over_pause = 10_s;
+  Duration patience{};
+  for (const WantedPool& pool : admissions.configuration()) {
+    patience = std::max(patience, pool.timing.partial_patience);
+  }
+  reach.review(patience);
+  quarantine.review(reports.contradicted());
+  reports.review();
+  const bool must_hand_over = quarantine.has(desk.settings.id) && voting.committed_count() > 1;
+  if (!must_hand_over || desk.now < hand_over_from) return;
+  hand_over_from = desk.now + hand_over_pause;
+  desk.emit(HandOver{});
+}
+
 void Node::Impl::settle() {
   deliver_to_myself();
   renew_wanted();
+  tell_peers_if_changed();
   if (leader.is_acting()) {
-    reports.review();
+    weigh();
     admissions.review(leader.may_order());
     leader.advance();
     voting.review();
@@ -233,8 +259,13 @@ void Node::Impl::finish() {
     }
   }
   Instant wake_at = std::min(member.wake_at(), leader.wake_at());
-  if (leader.is_acting()) wake_at = std::min({wake_at, admissions.wake_at(), voting.wake_at()});
+  if (leader.is_acting()) {
+    wake_at = std::min(
+        {wake_at, admissions.wake_at(), voting.wake_at(), reports.wake_at(), reach.wake_at()});
+  }
   wake_at = std::min(wake_at, forming.wake_at());
+  const bool must_tell_peers = are_peers_stale && member.leader().value != 0;
+  if (must_tell_peers) wake_at = std::min(wake_at, tell_peers_from);
   for (const auto& [id, question] : questions) wake_at = std::min(wake_at, question.due_at);
   if (stopping_since.has_value() && !may_stop) {
     wake_at = std::min(wake_at, *stopping_since + hand_over_limit);

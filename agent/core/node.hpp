@@ -73,6 +73,9 @@ struct PeerReport {  // an agent of the view, or one that is connected and not i
   Incarnation incarnation;
   bool is_in_view = false, is_connected = false, is_voter = false, is_witness = false;
   bool is_leader = false, is_self = false;
+  // Why it has neither a lease nor a say, as a sentence; empty: it has. The leader knows of all,
+  // and each agent of itself.
+  std::string quarantined;
   Instant since;  // connected or not
 };
 struct NodeReport {

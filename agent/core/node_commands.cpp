@@ -28,6 +28,10 @@ void Node::Impl::on(const BackendRemoveAsked& event) {
   command({event.id, CommandKind::remove_backend, event.pool, event.address, event.who, 1});
 }
 
+void Node::Impl::on(const BackendDrainAsked& event) {
+  command({event.id, CommandKind::drain_backend, event.pool, event.address, event.who, 1});
+}
+
 void Node::Impl::command(CommandAsked asked) {
   asked.who = cut_text(asked.who);
   const bool is_elsewhere = !leader.is_leader() && member.leader().value != 0;
@@ -48,10 +52,12 @@ void Node::Impl::carry_out(const CommandAsked& asked) {
       break;
     case CommandKind::add_backend:
       leader.on_backend_command(asked.id,
-                                {asked.pool, asked.address, asked.weight, true, asked.who});
+                                {asked.pool, asked.address, asked.weight, true, asked.who, false});
       break;
     case CommandKind::remove_backend:
-      leader.on_backend_command(asked.id, {asked.pool, asked.address, 1, false, asked.who});
+    case CommandKind::drain_backend:
+      leader.on_backend_command(asked.id, {asked.pool, asked.address, 1, false, asked.who,
+                                           asked.kind == CommandKind::drain_backend});
       break;
   }
 }

@@ -31,6 +31,8 @@ void Node::Impl::on(const PeerUp& event) {
   peers.on_up(event);
   forming.on_peers_changed();
   reports.forget(event.id);
+  reach.forget(event.id);
+  are_peers_stale = true;
   desk.send(event.id, introduction());
   if (!leader.is_acting()) return;
   desk.send(event.id, lead());
@@ -46,9 +48,46 @@ void Node::Impl::on(const PeerDown& event) {
   peers.on_down(event.id);
   forming.on_peers_changed();
   reports.forget(event.id);
+  reach.forget(event.id);
+  are_peers_stale = true;
   if (member.leader() == event.id) member.on_leader(AgentId{});
   std::erase_if(asked_by, [&event](const auto& asked) { return asked.second.first == event.id; });
   answer_lost_commands();
+}
+
+// To the leader alone: it weighs who is out of whose reach.
+void Node::Impl::tell_peers_if_changed() {
+  const AgentId leader_id = member.leader();
+  const bool is_new_leader = leader_id != peers_told_to;
+  if (!is_new_leader && (!are_peers_stale || desk.now < tell_peers_from)) return;
+  are_peers_stale = false;
+  tell_peers_from = desk.now + desk.settings.lease / 8;
+  std::vector<AgentId> now;
+  for (const Agent& agent : desk.replica.view()->agents) {
+    if (!peers.is_connected(agent.id)) now.push_back(agent.id);
+  }
+  if (!is_new_leader && now == missing) return;
+  peers_told_to = leader_id;
+  missing = std::move(now);
+  if (leader_id.value != 0) desk.send(leader_id, PeersTold{missing});
+}
+
+void Node::Impl::take(AgentId from, PeersTold& message) {
+  if (leader.is_acting()) reach.on_told(from, std::move(message));
+}
+
+void Node::Impl::take(AgentId from, ProbeAsked& message) {
+  if (from == member.leader()) {
+    desk.emit(ProbeBackend{message.id, std::move(message.pool), std::move(message.address)});
+  }
+}
+
+void Node::Impl::take(AgentId from, ProbeTold& message) {
+  if (leader.is_acting()) reports.on_probed(from, message);
+}
+
+void Node::Impl::take(AgentId from, LeaseRefused& message) {
+  if (from == member.leader()) member.on_lease_refused(std::move(message.why));
 }
 
 void Node::Impl::on(const SelfDialled& event) {
@@ -171,6 +210,7 @@ void Node::Impl::take(AgentId from, Lead& message) {
   feed_reader.on_leader_applied(from, message.applied);
   if (wanted.has_own()) desk.send(from, wanted.take_own());
   for (const auto& [key, told] : seen) desk.send(from, told);
+  peers_told_to = AgentId{};
   if (stopping_since.has_value()) desk.send(from, Leaving{desk.settings.incarnation});
   member.ask_for_lease();
 }

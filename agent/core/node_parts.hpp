@@ -19,6 +19,8 @@
 #include "agent/core/member.hpp"
 #include "agent/core/node.hpp"
 #include "agent/core/peers.hpp"
+#include "agent/core/quarantine.hpp"
+#include "agent/core/reach.hpp"
 #include "agent/core/reports.hpp"
 #include "agent/core/voting.hpp"
 #include "agent/core/wanted.hpp"
@@ -36,8 +38,10 @@ struct Node::Impl {
   FeedWriter feed{desk, peers};
   FeedReader feed_reader{desk};
   Admissions admissions{desk};
-  Reports reports{desk, peers, admissions};
-  Leader leader{desk, admissions, peers, forming};
+  Reach reach{desk, peers};
+  Quarantine quarantine{desk, peers, reach};
+  Reports reports{desk, peers, reach, quarantine, admissions};
+  Leader leader{desk, admissions, peers, forming, quarantine};
   Member member{desk};
   // What this host saw last of each backend: told to each new leader.
   std::map<Admissions::Key, BackendTold> seen;
@@ -54,6 +58,7 @@ struct Node::Impl {
   void on(const BackendAnswered& event);
   void on(const BackendUnreachable& event);
   void on(const BackendContentsLost& event);
+  void on(const BackendProbed& event);
   void on(const FlushFinished& event);
   void on(const TimerFired& event);
   void on(const ClockJumped& event);
@@ -64,6 +69,7 @@ struct Node::Impl {
   void tell(BackendTold told);
   void renew_wanted();
   void settle();
+  void weigh();
   void review_stop();
   void finish();
   bool is_wanted_stale = false;
@@ -71,6 +77,7 @@ struct Node::Impl {
   bool has_led = false;     // when it was asked to stop
   std::optional<Instant> stopping_since;
   bool may_stop = false;
+  Instant hand_over_from;  // the earliest next try to give the lead away
 
   // node_fleet.cpp
   void on(const PeerUp& event);
@@ -101,6 +108,11 @@ struct Node::Impl {
   void take(AgentId from, CommandAnswered& message);
   void take(AgentId from, StateAsked& message);
   void take(AgentId from, StateTold& message);
+  void take(AgentId from, ProbeAsked& message);
+  void take(AgentId from, ProbeTold& message);
+  void take(AgentId from, PeersTold& message);
+  void take(AgentId from, LeaseRefused& message);
+  void tell_peers_if_changed();
   void introduce_if_changed();
   void dial_if_changed();
   [[nodiscard]] Lead lead() const;
@@ -108,11 +120,16 @@ struct Node::Impl {
   std::string introduced;  // as last told to all, encoded
   std::vector<std::string> dialled;
   bool is_dialled_stale = true;
+  bool are_peers_stale = true;
+  AgentId peers_told_to;
+  Instant tell_peers_from;       // not before: connections come and go in bursts
+  std::vector<AgentId> missing;  // as last told to it
 
   // node_commands.cpp
   void on(const FlushAllAsked& event);
   void on(const BackendAddAsked& event);
   void on(const BackendRemoveAsked& event);
+  void on(const BackendDrainAsked& event);
   void on(const BootstrapAsked& event) { forming.on_bootstrap(event.id); }
   void on(const AgreeAsked& event);
   void command(CommandAsked asked);

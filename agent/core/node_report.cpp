@@ -82,6 +82,8 @@ std::vector<PeerReport> Node::Impl::report_peers() const {
   for (auto& [id, report] : by_id) {
     report.id = id;
     report.is_leader = id == member.leader();
+    report.quarantined = leader.is_acting() ? quarantine.why(id) : std::string();
+    if (report.is_self && report.quarantined.empty()) report.quarantined = member.refusal();
     if (voting.committed_count() > 0) report.is_voter = voting.is_committed(id);
     made.push_back(std::move(report));
   }

@@ -61,7 +61,8 @@ void Leader::propose() {
     plan_flushes(plan);
     plan_admissions(plan);
   }
-  if (plan.ops.empty()) return;
+  for (const Quarantine::Note& note : quarantine_.take_notes()) plan.say(note.what, note.why);
+  if (plan.named_count == 0 && plan.ops.empty()) return;
   plan.finish();
   Proposal proposal;
   proposal.expected = desk_.replica.view()->epoch;
@@ -188,6 +189,11 @@ void Leader::plan_backends(Plan& plan) {
     plan_loss(plan, key, candidate);
     if (placed->backend->weight != candidate.weight) {
       plan.add(SetWeight{key.first, key.second, candidate.weight});
+      if (candidate.is_draining) {
+        plan.say("drains " + key.second, candidate.asked_by);
+        plan.is_asked_by(candidate.who);
+        continue;
+      }
       plan.say(fmt::format("weight of {} set to {}", key.second, candidate.weight),
                candidate.asked_by);
       plan.is_asked_by(candidate.who);

@@ -108,6 +108,7 @@ void Daemon::perform(core::Effect& effect) {
                  [&](const core::StopWatching& order) { watcher_->stop(order); },
                  [&](const core::FlushBackend& order) { watcher_->flush(order); },
                  [&](const core::ClaimBackend& order) { watcher_->claim(order); },
+                 [&](const core::ProbeBackend& order) { watcher_->probe(order); },
                  [&](const core::SendMessage& order) {
                    if (mesh_) (void)mesh_->send(order.to, mesh::Channel::core, order.bytes);
                  },

@@ -150,6 +150,8 @@ class Daemon final : private control::CommandSource,
                    const std::string& who, Finished done) override;
   void remove_backend(const std::string& pool, const std::string& address, const std::string& who,
                       Finished done) override;
+  void drain_backend(const std::string& pool, const std::string& address, const std::string& who,
+                     Finished done) override;
 
   config::Config config_;
   Overrides overrides_;

@@ -100,4 +100,10 @@ void Daemon::remove_backend(const std::string& pool, const std::string& address,
   feed(core::BackendRemoveAsked{id, pool, address, who});
 }
 
+void Daemon::drain_backend(const std::string& pool, const std::string& address,
+                           const std::string& who, Finished done) {
+  const core::RequestId id = expect_answer(std::move(done));
+  feed(core::BackendDrainAsked{id, pool, address, who});
+}
+
 }  // namespace ringfence::agent::daemon

@@ -69,6 +69,19 @@ TEST(Ringfencectl, BackendAddedAndRemovedThenItServesAndServesNoMore) {
   agent.wait_serving(1);
 }
 
+TEST(Ringfencectl, BackendDrainedThenItServesNoMoreAndHistorySaysWhoAsked) {
+  std::vector<Memcached> memcacheds = start_memcacheds(2);
+  Agent agent{impatient(memcacheds)};
+  agent.wait_serving(2);
+
+  const RunOutcome drained = ctl(agent, {"backend", "drain", memcacheds[1].address()});
+  EXPECT_EQ(drained.exit_code, 0) << drained.output;
+  agent.wait_serving(1);
+  const std::string history = ctl(agent, {"history"}).output;
+  EXPECT_NE(history.find("drains " + memcacheds[1].address()), std::string::npos) << history;
+  EXPECT_NE(history.find("uid "), std::string::npos) << history;
+}
+
 TEST(Ringfencectl, RequestThatCannotBeThenItIsRefusedWithAReason) {
   std::vector<Memcached> memcacheds = start_memcacheds(1);
   Agent agent{impatient(memcacheds)};

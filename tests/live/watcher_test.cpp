@@ -247,6 +247,48 @@ TEST(Watcher, FullServerThenNeverUnreachable) {
   EXPECT_EQ(rig.counters(memcached.address()).note, "");
 }
 
+TEST(Watcher, AskedToProbeThenAnsweredWhetherItIsReached) {
+  Memcached memcached;
+  WatcherRig rig;
+  rig.watcher().configure("pool", {10'000_ms, 200_ms, 200_ms});
+  rig.watch(memcached.address());
+  ASSERT_NE(rig.next<BackendAnswered>().address, "");
+  rig.watcher().probe({RequestId{5}, "pool", memcached.address()});
+  const auto reached = rig.next<BackendProbed>();
+  EXPECT_EQ(reached.id, RequestId{5});
+  EXPECT_TRUE(reached.is_reached);
+
+  memcached.stop();
+  rig.watcher().probe({RequestId{6}, "pool", memcached.address()});
+  const auto unreached = rig.next<BackendProbed>();
+  EXPECT_EQ(unreached.id, RequestId{6});
+  EXPECT_FALSE(unreached.is_reached);
+  EXPECT_EQ(rig.count<BackendUnreachable>(), 1U);
+
+  rig.watcher().probe({RequestId{7}, "pool", memcached.address()});  // while it is given up
+  EXPECT_FALSE(rig.next<BackendProbed>().is_reached);
+  memcached.resume();
+  rig.watcher().probe({RequestId{8}, "pool", memcached.address()});
+  EXPECT_TRUE(rig.next<BackendProbed>().is_reached);
+}
+
+TEST(Watcher, AskedToProbeAFullServerThenItIsReached) {
+  const Memcached memcached({"-c", "30"});
+  std::vector<TextClient> crowd;
+  while (crowd.size() < 40) {
+    crowd.push_back(memcached.client());
+    crowd.back().send("version\r\n");
+  }
+  WatcherRig rig;
+  rig.watch(memcached.address());
+  ASSERT_TRUE(rig.until([&] { return !rig.counters(memcached.address()).note.empty(); }));
+
+  rig.watcher().probe({RequestId{5}, "pool", memcached.address()});
+
+  EXPECT_TRUE(rig.next<BackendProbed>().is_reached);
+  EXPECT_EQ(rig.count<BackendUnreachable>(), 0U);
+}
+
 TEST(Watcher, ProcessStoodStillThenBackendIsNotBlamed) {
   const Memcached memcached;
   WatcherRig rig;

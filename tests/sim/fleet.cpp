@@ -20,7 +20,9 @@ Fleet::Fleet(std::uint64_t seed, FleetPlan plan)
       trouble_ends_(schedule_.now() + plan.trouble) {
   pool_.name = "p";
   for (std::size_t i = 0; i < backends_.size(); ++i) {
-    backends_[i].address = "b" + std::to_string(i);
+    // Every other one runs on a host with an agent.
+    const bool has_agent = i % 2 == 1 && i / 2 < hosts_.size();
+    backends_[i].address = has_agent ? fmt::format("a{}:{}", i / 2, i) : fmt::format("b{}", i);
     pool_.backends.push_back({backends_[i].address, 1, NamedBy::configuration});
   }
   pool_.options.has_tags = plan.has_tags;
@@ -34,6 +36,7 @@ Fleet::Fleet(std::uint64_t seed, FleetPlan plan)
     host.address = "a" + std::to_string(i);
     host.drift_ppm = static_cast<std::int64_t>(random(401)) - 200;
     host.reaches.assign(backends_.size(), true);
+    host.cut_at.resize(backends_.size());
     host.peers.resize(hosts_.size());
     host.is_witness = i + plan.witness_count >= hosts_.size();
     if (plan.zone_count > 0) host.zone = "z" + std::to_string(i % plan.zone_count);

@@ -8,6 +8,7 @@
 //   fleet_faults.cpp    what goes wrong
 //   fleet_realms.cpp    how it comes to be: by seeds, by command, out of two
 //   fleet_agent.cpp     an agent's process: its life, what it is told and what it orders
+//   fleet_cuts.cpp      hosts that do not reach some backends, and what may come of it
 //   fleet_backends.cpp  memcacheds, and what each host sees of them
 //   fleet_clients.cpp   processes that route by their host's segment
 //   fleet_traffic.cpp   how much is said
@@ -92,7 +93,8 @@ class Fleet {
     std::shared_ptr<Segment> segment;
     std::vector<AgentId> peers;  // who was met at each other host
     std::vector<Watch> watches;
-    std::vector<bool> reaches;  // each backend
+    std::vector<bool> reaches;    // each backend
+    std::vector<Instant> cut_at;  // from each backend it does not reach
   };
   struct Memcached {
     std::string address;
@@ -208,7 +210,17 @@ class Fleet {
   [[nodiscard]] bool is_ours(std::size_t host, std::size_t backend) const;  // by its claim
   void had_trouble(std::size_t backend);
   void break_backend(std::size_t backend);
+  void probe(std::size_t host, const ProbeBackend& order);
+
+  // fleet_cuts.cpp
   void cut_from_some(std::size_t backend);
+  void cut_off(std::size_t host, std::size_t backend, Duration length);
+  void break_host();
+  void cut_one();
+  void cut_pair();
+  [[nodiscard]] bool is_on_host(std::size_t host, std::size_t backend) const;
+  void judge_losses(const Proposal& proposal);
+  void judge_admissions(std::size_t leader, const Proposal& proposal);
 
   // fleet_clients.cpp
   void client_turn(std::size_t client);
@@ -229,6 +241,7 @@ class Fleet {
   std::vector<Client> clients_;
   WantedPool pool_;
   Instant trouble_ends_;
+  Instant broken_until_;  // a host, and until the others may have noticed that it is well again
   std::uint64_t last_id_ = 0, last_value_ = 0, last_request_ = 0;
   struct FlushAllBegin {
     Instant at;

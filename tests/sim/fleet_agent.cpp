@@ -210,6 +210,8 @@ void Fleet::perform(std::size_t host, const Effect& effect) {
     hosts_[host].watches[find(watched->address)] = Watch{};
   } else if (const auto* flushed = std::get_if<FlushBackend>(&effect)) {
     flush(host, *flushed);
+  } else if (const auto* probed = std::get_if<ProbeBackend>(&effect)) {
+    probe(host, *probed);
   } else if (const auto* peers = std::get_if<DialPeers>(&effect)) {
     dial(host, *peers);
   } else if (const auto* fleet = std::get_if<AdoptFleet>(&effect)) {
@@ -273,6 +275,8 @@ void Fleet::commit(std::size_t place, const Commit& order) {
   const auto entry = decode_entry(order.bytes);
   if (entry.has_value() && std::holds_alternative<Proposal>(*entry)) {
     budgets_.proposing({place, host.life}, clock_of(place), std::get<Proposal>(*entry));
+    judge_losses(std::get<Proposal>(*entry));
+    judge_admissions(place, std::get<Proposal>(*entry));
   }
   realm_of(place)->engine.commit(host.disk.id, order.id, order.bytes);
 }

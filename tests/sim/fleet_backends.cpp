@@ -40,7 +40,8 @@ void Fleet::look(std::size_t host, std::size_t place) {
   const Memcached& backend = backends_[place];
   Watch& watch = hosts_[host].watches[place];
   if (!watch.is_looking) return;
-  if (!is_seen(host, place)) {
+  const bool is_hidden = plan_.mutation == Mutation::hides_cuts && backend.is_up;
+  if (!is_seen(host, place) && !is_hidden) {
     if (watch.is_told_down) return;
     watch = Watch{true, false, false, true};
     had_trouble(place);
@@ -56,6 +57,23 @@ void Fleet::look(std::size_t host, std::size_t place) {
     watch.expects_claim = false;
     give(host, BackendContentsLost{"p", backend.address, "its claim is gone"});
   }
+}
+
+// As a witness, or after another saw its contents lost.
+void Fleet::probe(std::size_t host, const ProbeBackend& order) {
+  const std::size_t place = find(order.address);
+  after_in_life(host, chance(90) ? between(1_ms, 5_ms) : between(5_ms, 300_ms), [=, this] {
+    Watch& watch = hosts_[host].watches[place];
+    if (!watch.is_looking) return;
+    if (plan_.mutation == Mutation::witnesses_agree && order.id != RequestId{}) {
+      watch = Watch{true, false, false, true};
+      give(host, BackendUnreachable{"p", order.address, "somebody said so"});
+      look_soon(host, place);
+    }
+    look(host, place);
+    if (hosts_[host].node == nullptr || order.id == RequestId{}) return;
+    give(host, BackendProbed{order.id, "p", order.address, is_seen(host, place)});
+  });
 }
 
 void Fleet::flush(std::size_t host, const FlushBackend& order) {
@@ -125,20 +143,6 @@ void Fleet::break_backend(std::size_t place) {
     }
   }
   all_look_soon(place);
-}
-
-// Some hosts cannot reach it for a while; the others can, and it keeps what it holds.
-void Fleet::cut_from_some(std::size_t backend) {
-  for (std::size_t host = 0; host < hosts_.size(); ++host) {
-    if (!chance(30)) continue;
-    hosts_[host].reaches[backend] = false;
-    trace(host, "cannot reach " + backends_[backend].address);
-    after(between(10_ms, 3000_ms), [this, host, backend] {
-      hosts_[host].reaches[backend] = true;
-      if (hosts_[host].node != nullptr) look_soon(host, backend);
-    });
-    if (hosts_[host].node != nullptr) look_soon(host, backend);
-  }
 }
 
 }  // namespace ringfence::sim

@@ -15,6 +15,8 @@ void Fleet::draw_fault() {
   if (kind >= 4 && kind < 7 && plan_.has_agent_faults) draw_agent_fault();
   if (kind >= 7 && kind < 10 && plan_.has_network_faults) draw_network_fault();
   if (kind == 10 && plan_.has_flush_alls) flush_all();
+  if (plan_.has_broken_hosts) break_host();
+  if (plan_.has_lone_cuts && chance(40)) cut_one();
   if (plan_.has_mass_failures && chance(15)) fail_many();
   if (plan_.has_option_changes && chance(10)) change_options();
 }
@@ -154,9 +156,11 @@ bool Fleet::may_lose_state(std::size_t place) const {
 }
 
 void Fleet::draw_network_fault() {
-  switch (random(4)) {
+  switch (random(5)) {
     case 0:
       return split();
+    case 4:
+      return cut_pair();
     case 1:
     case 2:
       return cut_some();

@@ -31,7 +31,11 @@ void Fleet::make_peace() {
 
 void Fleet::verify() {
   const Realm* realm = main_realm();
-  if (realm == nullptr) return check_.fail("liveness: in peace there is no fleet");
+  if (realm == nullptr) {
+    const Node* first = hosts_[0].node.get();
+    return check_.fail("liveness: in peace there is no fleet: " +
+                       (first == nullptr ? "a0 is down" : first->report().forming));
+  }
   if (!realm->engine.leader().has_value()) {
     return check_.fail("liveness: in peace nobody leads");
   }

@@ -18,6 +18,8 @@ enum class Mutation : std::uint8_t {
   new_leader_activates_at_once,  // it is told that it was elected a lease ago
   generations_are_not_raised,    // on the wire, every generation is the first
   ignores_budgets,               // agents are told of budgets without an end
+  witnesses_agree,               // who is asked for a probe says what the reporter said
+  hides_cuts,                    // who is cut off from a backend says that it answers
 };
 
 // How the fleet comes to be.
@@ -43,6 +45,8 @@ struct FleetPlan {
   bool has_departures = false;          // hosts stay away for long, or for good
   bool has_mass_failures = false;       // of many backends at once
   bool has_option_changes = false;      // pools get tags and lose them
+  bool has_broken_hosts = false;        // one at a time reaches no backend of another host
+  bool has_lone_cuts = false;           // of one host from one backend, for seconds
   std::uint64_t odds_at_disk = 20'000;  // one in so many: it dies right before it changes its state
   Duration forget_after = 3600_s;
   PoolTiming timing = short_timing();
@@ -79,6 +83,27 @@ inline FleetPlan mass_failures() {
   plan.timing.eviction_refill = 1_s;
   plan.timing.admission_burst = 3;
   plan.timing.admission_refill = 500_ms;
+  return plan;
+}
+
+// Every backend is well, and now and then a host is not.
+inline FleetPlan broken_hosts() {
+  FleetPlan plan;
+  plan.backend_count = 6;
+  plan.has_backend_faults = plan.has_agent_faults = false;
+  plan.has_network_faults = plan.has_flush_alls = false;
+  plan.has_broken_hosts = true;
+  return plan;
+}
+
+// Backends come and go, and some hosts are out of their reach for long.
+inline FleetPlan lone_cuts() {
+  FleetPlan plan;
+  plan.backend_count = 3;
+  plan.has_agent_faults = plan.has_network_faults = plan.has_flush_alls = false;
+  plan.has_lone_cuts = true;
+  plan.fault_pause_max = 600_ms;
+  plan.trouble = 14_s;
   return plan;
 }
 

@@ -102,6 +102,20 @@ TEST(G6_FleetSim, ManyBackendsDieAtOnceThenNeitherEvictionsNorAdmissionsAreAStor
   run_seeds(1'300'001, 50, mass_failures(), 1, 5);
 }
 
+TEST(G6_FleetSim, ABrokenHostThenThePoolIsNotEmptied) {
+  run_seeds(1'400'001, 60, broken_hosts(), 2, 7);
+}
+
+TEST(G6_FleetSim, OneHostIsCutFromOneBackendThenNobodyUsesIt) {
+  run_seeds(1'500'001, 60, lone_cuts(), 2, 7);
+}
+
+TEST(G2_FleetSim, BrokenHostsAndEveryOtherFaultThenNoStaleHitAndAllAgree) {
+  FleetPlan plan;
+  plan.has_broken_hosts = plan.has_lone_cuts = true;
+  run_seeds(1'600'001, 60, plan, 2, 7);
+}
+
 TEST(G1_FleetSim, FiftyHostsThenAllAgree) {
   FleetPlan plan;
   plan.backend_count = 12;

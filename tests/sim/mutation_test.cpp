@@ -53,6 +53,14 @@ TEST(G6_Mutation, BudgetsIgnoredThenCaught) {
   EXPECT_GE(caught_by(Mutation::ignores_budgets, mass_failures()), caught_min);
 }
 
+TEST(G6_Mutation, WitnessesSayWhatABrokenReporterSaidThenCaught) {
+  EXPECT_GE(caught_by(Mutation::witnesses_agree, broken_hosts()), caught_min);
+}
+
+TEST(G6_Mutation, HostThatIsCutOffSaysThatItReachesThenCaught) {
+  EXPECT_GE(caught_by(Mutation::hides_cuts, lone_cuts()), caught_min);
+}
+
 TEST(G2_Mutation, NothingBrokenThenNothingCaught) {
   EXPECT_EQ(caught_by(Mutation::none), 0);
 }

@@ -105,6 +105,7 @@ eviction_refill = "6s"
 admission_burst = 7
 admission_refill = "8s"
 floor_percent = 9
+partial_patience = "16s"
 probe_interval = "10ms"
 probe_timeout = "11ms"
 connect_timeout = "12ms"
@@ -124,7 +125,8 @@ max_connections = 15
             "hash_tag=<> flush_all=false admit_unflushed=true serve=true "
             "announce=10.0.0.5:1*4, file=/f exec=/x,--all, every 16s for 17s "
             "dns=cache.example:2*5, of 10.0.0.2:53,[::1]:53, ttl=18s/19m grace=1s "
-            "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 probe=10ms/11ms connect=12ms "
+            "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 patience=16s probe=10ms/11ms "
+            "connect=12ms "
             "request=13ms change_wait=14ms max_connections=15\n");
 }
 

@@ -70,6 +70,72 @@ TEST(CoreCommand, RemoveWinsOverConfigurationUntilAnAdd) {
   EXPECT_EQ(rig.slots("a"), 32768U);
 }
 
+TEST(CoreCommand, DrainThenItsSlotsLeaveFirstAndHistorySaysWhoAsked) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  const std::uint64_t before = rig.epoch().value;
+
+  rig.give(BackendDrainAsked{RequestId{1}, "p", "a", "root"});
+
+  EXPECT_TRUE(rig.last<Answer>()->is_ok);
+  EXPECT_EQ(rig.slots("b"), 65536U);
+  EXPECT_EQ(rig.state("a"), "absent");
+  EXPECT_EQ(rig.epoch().value, before + 2);
+  const std::vector<ChangeRecord> history = rig.node.report().history;
+  const ChangeRecord& drained = history[history.size() - 2];
+  EXPECT_EQ(drained.what, "drains a");
+  EXPECT_EQ(drained.who, "root");
+  EXPECT_EQ(drained.moved_slots, 32768U);
+  EXPECT_EQ(history.back().what, "removed a");
+  EXPECT_EQ(history.back().who, "root");
+  EXPECT_EQ(history.back().moved_slots, 0U);
+}
+
+TEST(CoreCommand, DrainUnderWayThenItServesInTheViewUntilItsSlotsHaveLeft) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.give(BackendDrainAsked{RequestId{1}, "p", "a", "root"});
+  for (const std::string& bytes : rig.log) {
+    const auto entry = decode_entry(bytes);
+    const auto* proposal = std::get_if<Proposal>(&*entry);
+    if (proposal == nullptr || proposal->what != "drains a") continue;
+    ASSERT_EQ(proposal->ops.size(), 1U);
+    EXPECT_TRUE(std::holds_alternative<SetWeight>(proposal->ops[0]));
+    return;
+  }
+  FAIL() << "no change that drains";
+}
+
+TEST(CoreCommand, DrainOfTheOnlyOneThenRefusedAndAnAddBringsADrainedOneBack) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.give(BackendDrainAsked{RequestId{1}, "p", "a", "root"});
+  rig.give(BackendDrainAsked{RequestId{2}, "p", "b", "root"});
+  EXPECT_FALSE(rig.last<Answer>()->is_ok);
+  EXPECT_EQ(rig.slots("b"), 65536U);
+
+  rig.give(BackendAddAsked{RequestId{3}, "p", "a", 1, "root"});
+  rig.answer("a");
+  rig.flush_all_verified();
+  EXPECT_EQ(rig.slots("a"), 32768U);
+}
+
+TEST(CoreCommand, DrainOfOneThatIsLostThenItLeavesAtOnce) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.unreachable("a");
+  rig.give(BackendDrainAsked{RequestId{1}, "p", "a", "root"});
+  EXPECT_EQ(rig.state("a"), "absent");
+}
+
+TEST(CoreCommand, RemoveThenHistorySaysWhoAsked) {
+  Rig rig;
+  rig.serve(Rig::pool({"a", "b"}));
+  rig.give(BackendRemoveAsked{RequestId{1}, "p", "a", "root"});
+  EXPECT_EQ(rig.node.report().history.back().what, "removed a");
+  EXPECT_EQ(rig.node.report().history.back().who, "root");
+}
+
 TEST(CoreCommand, UnknownPoolIsRefused) {
   Rig rig;
   rig.serve(Rig::pool({"a"}));

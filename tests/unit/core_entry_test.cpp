@@ -47,6 +47,14 @@ TEST(CoreEntry, ProposalWithEveryOpComesBackTheSame) {
   EXPECT_EQ(encode(proposal), bytes);
 }
 
+TEST(CoreEntry, DrainComesBackAsADrain) {
+  const auto entry = decode_entry(encode(Commands{{{"p", "a:1", 1, false, "root", true}}}));
+  ASSERT_TRUE(entry.has_value());
+  const BackendCommand& command = std::get<Commands>(*entry).commands.at(0);
+  EXPECT_TRUE(command.is_drain);
+  EXPECT_FALSE(command.is_add);
+}
+
 TEST(CoreEntry, ActivationAndCommandsComeBackTheSame) {
   const std::string activation = encode(Activation{LogIndex{4}, Epoch{5}, false});
   ASSERT_TRUE(decode_entry(activation).has_value());

@@ -23,7 +23,9 @@ BackendTold told(const std::string& address, BackendSeen seen) {
 
 // Leads a fleet of two.
 void lead_two(Rig& rig) {
-  rig.start({Rig::pool({"a", "b"})});
+  WantedPool pool = Rig::pool({"a", "b"});
+  pool.timing.partial_patience = 0_ms;
+  rig.start({pool});
   rig.give(PeerUp{other, Incarnation{1}, "other", "other:1", {}});
   Introduction introduction;
   introduction.cluster_id = Rig::settings().cluster_id;

@@ -43,7 +43,11 @@ std::vector<Message> one_of_each() {
           CommandAsked{RequestId{1}, CommandKind::remove_backend, "p", "a:1", "root", 2},
           CommandAnswered{RequestId{1}, true, "done"},
           StateAsked{RequestId{1}},
-          StateTold{RequestId{1}, Epoch{2}, 3, 4_ms, true}};
+          StateTold{RequestId{1}, Epoch{2}, 3, 4_ms, true},
+          ProbeAsked{RequestId{1}, "p", "a:1"},
+          ProbeTold{RequestId{1}, "p", "a:1", true},
+          PeersTold{{AgentId{1}, AgentId{2}}},
+          LeaseRefused{"why"}};
 }
 
 TEST(CoreMessages, EachKindComesBackTheSame) {

@@ -53,6 +53,7 @@ std::string roles_text(const Json& agent) {
   add(flag_of(agent, "is_voter"), "voter");
   add(text_of(agent, "role") == "witness", "witness");
   add(!flag_of(agent, "in_view"), "not in the view");
+  add(!text_of(agent, "quarantined").empty(), "quarantined");
   return text;
 }
 

@@ -70,6 +70,15 @@ std::string fleet_text(const Json& status, Style style) {
                      in_view == connected ? Colour::good : Colour::doubtful, style.has_colour) +
             "\n";
   }
+  for (const Json& agent : agents) {
+    const std::string why = text_of(agent, "quarantined");
+    if (why.empty()) continue;
+    const char* who = flag_of(agent, "is_self") ? " (this host)" : "";
+    text += coloured(fmt::format("quarantined: host {}{} has no lease and misses: {}",
+                                 text_of(agent, "name"), who, why),
+                     Colour::bad, style.has_colour) +
+            "\n";
+  }
   for (const Json& difference : part_of(status, "differences")) {
     text += coloured("differs: " + (difference.is_string() ? difference.get<std::string>() : "?"),
                      Colour::doubtful, style.has_colour) +
