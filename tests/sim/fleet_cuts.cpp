@@ -31,9 +31,16 @@ void Fleet::cut_from_some(std::size_t backend) {
   }
 }
 
-// It reaches no backend but its own. One at a time.
+// It reaches no backend but its own. One at a time, and once all serve: what is still on its way in
+// is turned back by any host's word.
 void Fleet::break_host() {
-  if (now() < broken_until_) return;
+  const Realm* realm = main_realm();
+  const Pool* pool = realm == nullptr ? nullptr : realm->truth.view()->find("p");
+  if (now() < broken_until_ || pool == nullptr || pool->backends.size() < backends_.size()) return;
+  const bool do_all_serve =
+      std::all_of(pool->backends.begin(), pool->backends.end(),
+                  [](const Backend& some) { return some.status == BackendStatus::serving; });
+  if (!do_all_serve && !plan_.has_backend_faults) return;
   const std::size_t host = some_host();
   if (hosts_[host].node == nullptr) return;
   const Duration length = between(300_ms, 4000_ms);
