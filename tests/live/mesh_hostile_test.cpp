@@ -137,7 +137,7 @@ TEST_F(MeshHostileTest, GarbageInClearThenRefused) {
 TEST_F(MeshHostileTest, AGreetingThatMakesNoSenseThenRefusedWithTheReason) {
   MeshAgent& a = rig.start(1, rig.in_clear());
   RawPeer stranger(a.mesh->listen_port());
-  stranger.send_frame(FrameKind::hello, std::string("RNGFMESH\1\0\1\0 and then", 21));
+  stranger.send_frame(FrameKind::hello, std::string("RNGFMESH\2\0\2\0 and then", 21));
   EXPECT_TRUE(rig.until([&] { return stranger.is_closed(); }));
   std::string refusal;
   append_frame(refusal, FrameKind::refusal, std::string(1, '\x01'));

@@ -44,7 +44,7 @@ TEST_P(Reload, BackendAddedWeightedAndRemovedUnderLoadThenNoRequestIsLost) {
   EXPECT_EQ(agent.backend(all[1]).value("slots", 0), 0);
 
   EXPECT_EQ(witness.stop(), "");
-  EXPECT_GT(witness.request_count(), 100U);
+  EXPECT_GT(witness.request_count(), 20U);
   // Without tags: the write that is under way when its slot moves, at most one a change.
   EXPECT_LE(witness.not_stored_count(), GetParam() ? 0U : 3U);
 }
