@@ -3,8 +3,8 @@
 #   address_build  clang, AddressSanitizer and UBSan; beside other tests, which go first
 #   address  in that build: all tests but the long ones
 #   fuzz     in the same build: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
-#   thread   gcc, ThreadSanitizer: unit tests of what has threads, the port, and readers while an
-#            agent is killed (the simulator has one thread)
+#   thread   gcc, ThreadSanitizer: unit tests of what has threads, port and client, and readers while
+#            an agent is killed (the simulator has one thread)
 #   clang    clang compiles everything without a warning, as users build it
 # With RINGFENCE_TEST_FULL=1 also what takes them too long for every change: simulated fleets under
 # AddressSanitizer, and engines of several voters under ThreadSanitizer.
@@ -97,7 +97,7 @@ case $kind in
     export TSAN_OPTIONS="suppressions=$top/tests/checks/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
     run_tests -j "$(nproc)" -L unit -LE long -E "$left_out_tests"
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
-      run_tests -L live -R '^G5_|Port|Regression|Daemon' -E "$left_out_tests"
+      run_tests -L live -R '^G5_|Port|Regression|Daemon|Client' -E "$left_out_tests"
     ;;
   clang)
     configure_clang clang -DCMAKE_BUILD_TYPE=Release
