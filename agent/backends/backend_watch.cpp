@@ -23,6 +23,9 @@ constexpr std::int64_t backoff_max_ns = 1 * ns_per_second;
 constexpr std::int64_t listen_first_ns = 30 * ns_per_ms;
 // A port that meets trouble on many connections hints many times; one probe answers them all.
 constexpr std::int64_t hint_gap_ns = 10 * ns_per_ms;
+// A process with much memory is looked at this often: against the 40 ms and more that its sockets
+// would take to tell of its end, and 50 wake-ups a second of this agent.
+constexpr std::int64_t look_interval_ns = 20 * ns_per_ms;
 // What memcached 1.6 writes when it holds `-c` connections (memcached.c, drive_machine).
 constexpr std::string_view full_line = "ERROR Too many open connections";
 
@@ -135,6 +138,7 @@ void BackendWatch::on_failed(const std::string& why) {
 void BackendWatch::drop_connection(const std::string& why) {
   if (connection_ != nullptr) connection_->close();
   connection_ = nullptr;
+  process_.stop();  // the next connection may lead to another one
   dialogue_.reset();
   deadline_ns_ = 0;
   is_asking_claim_ = false;
@@ -147,6 +151,10 @@ void BackendWatch::fail(const std::string& why) {
   drop_connection(why);
   ++counters_.probe_failed_count;
   if (++failure_count_ == 1) return open();
+  tell_unreachable(why);
+}
+
+void BackendWatch::tell_unreachable(const std::string& why) {
   is_answered_ = false;
   if (!is_unreachable_) {
     is_unreachable_ = true;
@@ -154,6 +162,19 @@ void BackendWatch::fail(const std::string& why) {
   }
   tell_probed(false);
   rest();
+}
+
+// Without a reconnect: its port may accept connections for as long as the kernel frees its memory,
+// and nobody will ever answer them.
+void BackendWatch::look_at_process(std::int64_t now) {
+  const ProcessWatch::Seen seen = process_.look();
+  next_look_ns_ = process_.is_large() ? next_on_grid(now, look_interval_ns) : never_ns;
+  if (seen != ProcessWatch::Seen::gone) return;
+  const std::string why = "its process ended (pid " + std::to_string(baseline_.pid) + ")";
+  drop_connection(why);
+  ++counters_.probe_failed_count;
+  ++failure_count_;
+  tell_unreachable(why);
 }
 
 // It lives, accepts and says so: not dead. What it holds is as it was, so nothing is reported.
@@ -180,6 +201,8 @@ void BackendWatch::tick(std::int64_t now) {
     if (now >= retry_at_ns_) open();
     return;
   }
+  if (now >= next_look_ns_ || now >= next_probe_ns_) look_at_process(now);
+  if (phase_ == Phase::resting) return;
   if (deadline_ns_ != 0 && now >= deadline_ns_) {
     return fail(phase_ == Phase::ready ? "no answer within the probe's time limit"
                 : has_connected_       ? "it accepts connections but does not answer"
@@ -203,6 +226,7 @@ std::int64_t BackendWatch::next_wake_ns() const {
   if (phase_ == Phase::resting) return retry_at_ns_;
   std::int64_t wake_ns = deadline_ns_ != 0 ? deadline_ns_ : never_ns;
   if (speak_at_ns_ != 0) wake_ns = std::min(wake_ns, speak_at_ns_);
+  wake_ns = std::min(wake_ns, next_look_ns_);
   if (phase_ == Phase::opening) return wake_ns;
   if (flush_ && flush_->wait_until_ns != 0) wake_ns = std::min(wake_ns, flush_->wait_until_ns);
   return std::min(wake_ns, next_probe_ns_);

@@ -18,6 +18,7 @@
 #include "agent/backends/connection.hpp"
 #include "agent/backends/dialogue.hpp"
 #include "agent/backends/flush_script.hpp"
+#include "agent/backends/process_watch.hpp"
 #include "agent/backends/watcher.hpp"
 
 namespace ringfence::agent::backends {
@@ -79,6 +80,8 @@ class BackendWatch final : private ConnectionEvents {
   void open();
   void rest();
   void fail(const std::string& why);
+  void tell_unreachable(const std::string& why);
+  void look_at_process(std::int64_t now_ns);
   void became_full();
   void drop_connection(const std::string& why);
   [[nodiscard]] bool ask(std::string_view wire, std::span<const shim::text::ReplyShape> shapes,
@@ -117,6 +120,8 @@ class BackendWatch final : private ConnectionEvents {
   std::int64_t speak_at_ns_ = 0;  // opening: listen until then; 0: has spoken, or not connected
   std::int64_t backoff_ns_ = 0;
   std::uint32_t failure_count_ = 0;  // in a row
+  ProcessWatch process_;             // of a backend on this host
+  std::int64_t next_look_ns_ = 0;    // at its process
   bool has_connected_ = false;       // this connection
   bool has_heard_ = false;           // bytes on this connection
   bool listens_first_ = false;       // the last one was closed before a word

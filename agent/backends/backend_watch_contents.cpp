@@ -75,6 +75,7 @@ void BackendWatch::on_inspected(Dialogue::Replies replies) {
   } else {
     is_answered_ = true;
     baseline_ = stats;
+    if (connection_->is_local()) process_.follow(stats);
     is_flush_uncertain_ = false;
     const std::string owner(claimed_by(replies[1].value));
     const bool is_marked = claimed_by(replies[2].value) == context_.claim.cluster_id_hex;
@@ -143,6 +144,7 @@ std::string BackendWatch::why_contents_are_lost(const ServerStats& stats) const 
 void BackendWatch::report_contents_lost(std::string why, const ServerStats& stats) {
   expects_claim_ = is_flush_uncertain_ = false;
   baseline_ = stats;
+  if (connection_->is_local()) process_.follow(stats);
   context_.emit(core::BackendContentsLost{pool_, address_, std::move(why)});
 }
 

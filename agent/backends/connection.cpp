@@ -1,6 +1,8 @@
 #include "agent/backends/connection.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 namespace ringfence::agent::backends {
@@ -102,6 +104,18 @@ void Connection::start_reading() {
   const int status = uv_read_start(&uv_.stream, on_alloc, on_read);
   if (status != 0) return fail(uv_strerror(status));
   events_->on_connected(resolved_);
+}
+
+// Towards an address of its own, a host speaks from that same address.
+bool Connection::is_local() const {
+  if (endpoint_.is_unix()) return true;
+  SocketAddress own;
+  int size = sizeof(own.storage);
+  auto* const name = reinterpret_cast<sockaddr*>(&own.storage);
+  if (uv_tcp_getsockname(&uv_.tcp, name, &size) != 0) return false;
+  const SegmentAddress here = segment_address(endpoint_, own);
+  const SegmentAddress there = segment_address(endpoint_, resolved_);
+  return std::equal(std::begin(here.ip), std::end(here.ip), std::begin(there.ip));
 }
 
 void Connection::send(std::string_view bytes) {

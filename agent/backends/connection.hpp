@@ -43,6 +43,8 @@ class Connection {
                           const Endpoint& endpoint, const SocketAddress& known);
   // Sends all of `bytes`, now or when the kernel takes them.
   void send(std::string_view bytes);
+  // Once connected: whether the other end is on this very host.
+  [[nodiscard]] bool is_local() const;
   // No event comes after this.
   void close();
 

@@ -66,6 +66,8 @@ class Daemon final : private control::CommandSource,
   [[nodiscard]] Status start();
   [[nodiscard]] Status open_state();
   [[nodiscard]] Status open_pools();
+  [[nodiscard]] Result<std::unique_ptr<PoolHost>> open_pool(const config::Config& config,
+                                                            const config::PoolConfig& pool);
   [[nodiscard]] Status open_control();
   [[nodiscard]] Status place_in_fleet();
   [[nodiscard]] Status make_node();

@@ -76,12 +76,11 @@ void Daemon::apply_pools(config::Config& loaded) {
       applied.push_back(std::move(pool));
       continue;
     }
-    auto host = PoolHost::open(loaded, pool, marker_.cluster_id, *this);
+    auto host = open_pool(loaded, pool);
     if (!host) {
       log_line(LogLevel::error, "reload: left out: " + host.error().message);
       continue;
     }
-    host.value()->store_agent(marker_.incarnation, marker_.term_max);
     pools_.emplace(pool.name, std::move(host).value());
     applied.push_back(std::move(pool));
   }

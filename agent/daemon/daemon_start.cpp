@@ -141,12 +141,28 @@ Status Daemon::open_state() {
 
 Status Daemon::open_pools() {
   for (const config::PoolConfig& pool : config_.pools) {
-    auto host = PoolHost::open(config_, pool, marker_.cluster_id, *this);
+    auto host = open_pool(config_, pool);
     if (!host) return with_hint(host.error(), "--segment-dir");
-    host.value()->store_agent(marker_.incarnation, marker_.term_max);
     pools_.emplace(pool.name, std::move(host).value());
   }
   return Done{};
+}
+
+// Shims that cannot hint cost milliseconds after a death: no reason not to serve.
+Result<std::unique_ptr<PoolHost>> Daemon::open_pool(const config::Config& config,
+                                                    const config::PoolConfig& pool) {
+  auto host = PoolHost::open(config, pool, marker_.cluster_id, *this);
+  if (!host) return host;
+  host.value()->store_agent(marker_.incarnation, marker_.term_max);
+  const Status listening =
+      host.value()->listen_for_hints(&loop_, [this, name = pool.name](const std::string& address) {
+        if (watcher_) watcher_->hint(name, address);
+      });
+  if (!listening) {
+    log_line(LogLevel::warning, fmt::format("pool {}: hints of shims are not heard: {}", pool.name,
+                                            listening.error().message));
+  }
+  return host;
 }
 
 // Readers of an earlier life keep what they know for a lease at most. Who took over its segment

@@ -121,14 +121,13 @@ void Daemon::open_again(const std::string& pool) {
   const auto wanted = std::find_if(config_.pools.begin(), config_.pools.end(),
                                    [&](const config::PoolConfig& one) { return one.name == pool; });
   if (ending_ || wanted == config_.pools.end()) return;
-  auto opened = PoolHost::open(config_, *wanted, marker_.cluster_id, *this);
+  auto opened = open_pool(config_, *wanted);
   if (!opened) {
     log_line(LogLevel::error, "left out: " + opened.error().message);
     config_.pools.erase(wanted);
     return load_configuration(false);
   }
   PoolHost& host = *(pools_[pool] = std::move(opened).value());
-  host.store_agent(marker_.incarnation, marker_.term_max);
   log_line(LogLevel::info, "pool " + pool + " is open again");
   const core::Pool* in_view = published_.view ? published_.view->find(pool) : nullptr;
   if (in_view != nullptr) publish_pool(host, *in_view);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "shim/wire_key.hpp"
+#include "shm_layout/hint.hpp"
 
 namespace ringfence::agent::daemon {
 namespace {
@@ -96,7 +97,9 @@ Result<std::unique_ptr<PoolHost>> PoolHost::open(const config::Config& config,
   if (!group) return group.error();
   const shm_layout::SegmentIdentity identity{config.cluster, config.instance, pool.name, cluster_id,
                                              group.value()};
-  auto writer = shm_layout::SegmentWriter::open(segment_path(config, pool.name), identity);
+  host->group_ = group.value();
+  host->path_ = segment_path(config, pool.name);
+  auto writer = shm_layout::SegmentWriter::open(host->path_, identity);
   if (!writer) return writer.error().in("pool " + pool.name);
   host->writer_ = std::move(writer).value();
   host->read_taken_over_records();
@@ -105,6 +108,20 @@ Result<std::unique_ptr<PoolHost>> PoolHost::open(const config::Config& config,
   host->port_ = std::move(port).value();
   host->store_intercepts();
   return host;
+}
+
+// An index that no backend has is nobody's trouble.
+Status PoolHost::listen_for_hints(uv_loop_t* loop,
+                                  std::function<void(const std::string& address)> on_hint) {
+  auto sink = [this, on_hint = std::move(on_hint)](std::uint16_t backend) {
+    const auto found = records_.find(backend);
+    if (found != records_.end() && found->second.serving != 0) on_hint(found->second.text);
+  };
+  auto opened =
+      shims::HintSocket::open(loop, shm_layout::hint_path(path_), group_, std::move(sink));
+  if (!opened) return opened.error();
+  hints_ = std::move(opened).value();
+  return Done{};
 }
 
 void PoolHost::read_taken_over_records() {
@@ -246,6 +263,7 @@ void PoolHost::fence_all() {
 }
 
 void PoolHost::close_segment() {
+  hints_.reset();
   writer_->store_state(shm_layout::SegmentState::closed);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "agent/config/config.hpp"
 #include "agent/core/effect.hpp"
 #include "agent/port/port.hpp"
+#include "agent/shims/hint_socket.hpp"
 #include "shm_layout/segment_writer.hpp"
 
 namespace ringfence::agent::daemon {
@@ -25,6 +27,11 @@ class PoolHost {
                                                               const config::PoolConfig& pool,
                                                               const core::ClusterId& cluster_id,
                                                               port::PortEvents& events);
+
+  // Shims that had trouble with a backend say so from now on: `on_hint` gets its address. Ends with
+  // close_segment(), after which the loop has to turn once more.
+  [[nodiscard]] Status listen_for_hints(uv_loop_t* loop,
+                                        std::function<void(const std::string& address)> on_hint);
 
   // A reload: timings, limits, addresses.
   [[nodiscard]] Status apply(const config::Config& config, const config::PoolConfig& pool);
@@ -62,6 +69,9 @@ class PoolHost {
   core::ClusterId cluster_id_{};
   std::unique_ptr<shm_layout::SegmentWriter> writer_;
   std::unique_ptr<port::Port> port_;  // after writer_: it reads the segment and goes first
+  std::unique_ptr<shims::HintSocket> hints_;
+  std::optional<gid_t> group_;                                // that may read the segment
+  std::string path_;                                          // of the segment
   std::map<std::uint32_t, shm_layout::BackendInfo> records_;  // as the segment holds them
   bool is_published_ = false;
   core::SlotTable stored_slots_;  // as this life last published them

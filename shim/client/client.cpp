@@ -1,5 +1,6 @@
 #include "shim/client/client.hpp"
 
+#include "shim/hints.hpp"
 #include "shm_layout/segment_list.hpp"
 
 namespace ringfence::shim::client {
@@ -8,6 +9,9 @@ namespace {
 
 // Between two looks for another segment: an application must not crawl while its agent is away.
 constexpr std::int64_t refresh_interval_ns = 100 * ns_per_ms;
+// One hint answers for all calls that meet the same trouble, and a client of many threads must not
+// flood its agent.
+constexpr std::int64_t hint_gap_ns = 10 * ns_per_ms;
 
 }  // namespace
 
@@ -57,6 +61,17 @@ void Client::count(Verb verb, Status status, std::uint32_t keys) noexcept {
     default:
       break;
   }
+}
+
+void Client::on_backend_trouble(std::uint16_t backend) noexcept {
+  if (counters::ShimCounters* counting = counters()) counting->add_backend_error(backend);
+  const Attachment* attachment = segment_.current();
+  const std::int64_t now_ns = shm_layout::boottime_ns();
+  std::int64_t due_ns = next_hint_ns_.load(std::memory_order_relaxed);
+  const bool is_mine =
+      now_ns >= due_ns && next_hint_ns_.compare_exchange_strong(due_ns, now_ns + hint_gap_ns,
+                                                                std::memory_order_relaxed);
+  if (is_mine && attachment != nullptr) send_hint(attachment->path, backend);
 }
 
 bool Client::refresh(const Attachment* known, std::int64_t now_ns) noexcept {

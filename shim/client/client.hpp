@@ -38,6 +38,8 @@ class Client {
   [[nodiscard]] counters::ShimCounters* counters() const noexcept {
     return counters_.load(std::memory_order_acquire);
   }
+  // It refused, hung, or ended a connection: counted, and the agent is asked to look at it now.
+  void on_backend_trouble(std::uint16_t backend) noexcept;
   // Keys that were asked for or written, and what their caller is told.
   void count(Verb verb, Status status, std::uint32_t keys = 1) noexcept;
 
@@ -48,6 +50,7 @@ class Client {
   ConnectionPool pool_;
   const std::int64_t timeout_ns_;
   std::atomic<std::int64_t> next_refresh_ns_{0};  // CLOCK_BOOTTIME; relaxed: only spaces out work
+  std::atomic<std::int64_t> next_hint_ns_{0};     // CLOCK_BOOTTIME; relaxed, as above
   std::atomic<counters::ShimCounters*> counters_{nullptr};
 };
 

@@ -175,10 +175,7 @@ void FanOut::end(Lane& lane, Fate fate) {
   const bool may_retry =
       fate == Fate::lost && !lane.is_retried && job_.is_repeatable() && !is_in_child();
   const bool is_error = fate == Fate::lost || fate == Fate::unsent || fate == Fate::timed_out;
-  if (counters::ShimCounters* counting = client_.counters();
-      counting != nullptr && is_error && !lane.is_port) {
-    counting->add_backend_error(lane.backend);
-  }
+  if (is_error && !lane.is_port) client_.on_backend_trouble(lane.backend);
   if (may_retry) {
     retry(lane);
     return;

@@ -202,8 +202,7 @@ SingleCall::Next SingleCall::out_of_time() noexcept {
 }
 
 void SingleCall::count_error(bool is_port) noexcept {
-  counters::ShimCounters* counting = client_.counters();
-  if (counting != nullptr && !is_port) counting->add_backend_error(ticket_.backend());
+  if (!is_port) client_.on_backend_trouble(ticket_.backend());
 }
 
 // Something was sent, and no answer will come.

@@ -34,7 +34,7 @@ may agent/control agent shim shm_layout
 may agent/engine agent/engine agent/core shm_layout
 may agent/mesh agent/mesh agent/config agent/core shm_layout
 may agent/backends agent/backends agent/core shim shm_layout
-may agent/shims agent/shims shm_layout
+may agent/shims agent/shims shim shm_layout
 may agent/port agent/port agent/core shim shm_layout
 
 # never FOLDER PATTERN REASON

@@ -22,7 +22,8 @@ class Memcached {
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
 
-  void kill();     // SIGKILL, waited for
+  void kill();                                          // SIGKILL, waited for
+  void begin_kill() const { child_->signal(SIGKILL); }  // its end takes the time it takes
   void restart();  // after kill(): empty, on the same address; waits until it answers
   void stop() const { child_->stop(); }  // all its threads stand still when it returns
   void resume() const { child_->signal(SIGCONT); }
