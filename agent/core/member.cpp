@@ -121,6 +121,12 @@ void Member::on_lease_reply(const LeaseReply& reply) {
   const Duration length = std::min(reply.length, desk_.settings.lease);
   const Instant until = asked_at_ + length - desk_.settings.lease_margin;
   if (until <= lease_until_ || until <= desk_.now) return;
+  if (is_lapse_told_) {
+    desk_.log(LogLevel::info,
+              fmt::format("the lease is renewed: this host routes again, after {} ms",
+                          (desk_.now - lease_until_).ns / 1'000'000));
+  }
+  is_lapse_told_ = false;
   lease_until_ = until;
   refusal_.clear();
   desk_.emit(SetDeadline{until});
@@ -142,7 +148,17 @@ void Member::on_clock_jumped() {
   if (leader_.value != 0 && !has_ended_) ask_at_ = desk_.now;
 }
 
+void Member::tell_lapse() {
+  if (!is_lapse_awaited() || desk_.now < lease_until_) return;
+  is_lapse_told_ = true;
+  desk_.log(LogLevel::warning,
+            fmt::format("the lease ended, and this host misses until it is renewed: {}",
+                        leader_.value == 0 ? "no agent leads the fleet that this one can reach"
+                                           : "the leader grants none"));
+}
+
 void Member::on_timer() {
+  tell_lapse();
   // Within a sixteenth of a lease counts as due, so that an idle agent wakes once for all roles.
   if (ask_at_ <= desk_.now + desk_.settings.lease / 16) ask_for_lease();
 }

@@ -10,6 +10,7 @@
 //     fence and the last question.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -33,7 +34,9 @@ class Member {
   void on_timer();
   void ask_for_lease();
 
-  [[nodiscard]] Instant wake_at() const { return ask_at_; }
+  [[nodiscard]] Instant wake_at() const {
+    return is_lapse_awaited() ? std::min(ask_at_, lease_until_) : ask_at_;
+  }
   [[nodiscard]] Instant lease_until() const { return lease_until_; }
   [[nodiscard]] AgentId leader() const { return leader_; }
   // Why the leader grants none, as a sentence; empty: it does, or there is no leader.
@@ -46,6 +49,10 @@ class Member {
   void publish();
   void fence();
   void acknowledge();
+  void tell_lapse();
+  [[nodiscard]] bool is_lapse_awaited() const {
+    return lease_until_ != Instant{} && !is_lapse_told_ && !has_ended_;
+  }
   [[nodiscard]] bool may_vouch() const { return desk_.now >= desk_.settings.earlier_leases_end; }
 
   Desk& desk_;
@@ -57,6 +64,7 @@ class Member {
   Instant published_at_;
   LogIndex fence_;  // of the last proposal whose slots were fenced in this life
   Instant lease_until_;
+  bool is_lapse_told_ = false;
   std::uint64_t nonce_ = 0;
   Instant asked_at_;
   Instant ask_at_ = far_future;

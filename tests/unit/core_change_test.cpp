@@ -96,6 +96,29 @@ TEST(G5_Lease, NoQuorumThenTheLeaseRunsOut) {
   EXPECT_GT(rig.node.report().lease_until, rig.now);
 }
 
+std::size_t logged(const Rig& rig, const std::string& part) {
+  std::size_t count = 0;
+  for (const Effect& effect : rig.effects) {
+    const auto* line = std::get_if<WriteLog>(&effect);
+    count += line != nullptr && line->text.find(part) != std::string::npos ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(G5_Lease, RunsOutThenToldOnceAndToldWhenItIsRenewed) {
+  Rig rig;
+  rig.serve(Rig::pool({"a"}));
+  rig.pass(5_s);
+  EXPECT_EQ(logged(rig, "the lease ended"), 0U);
+  rig.has_quorum = false;
+  rig.pass(10_s);
+  EXPECT_EQ(logged(rig, "the lease ended"), 1U);
+  rig.has_quorum = true;
+  rig.pass(1_s);
+  EXPECT_EQ(logged(rig, "the lease is renewed"), 1U);
+  EXPECT_EQ(logged(rig, "the lease ended"), 1U);
+}
+
 TEST(G5_Lease, ClockJumpEndsItAtOnceAndAsksAnew) {
   Rig rig;
   rig.serve(Rig::pool({"a"}));
