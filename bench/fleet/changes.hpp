@@ -18,6 +18,20 @@ void measure_weights(Rig& rig, std::size_t count, Figures& figures);
 // loss_fenced, loss_active: from a memcached's SIGKILL.
 void measure_losses(Rig& rig, std::size_t count, Figures& figures);
 
+// backends.cpp
+// empty_... and full_...: a memcached with nothing and with 1 GiB in it is killed. From SIGKILL and
+// from the first connection's end: fenced, active; eof: that end itself. back_active: from its
+// first answer after a restart. (full_: it is one more than the others.)
+void measure_killed_memcacheds(Rig& rig, std::size_t count, Figures& figures);
+void measure_killed_full_memcacheds(Rig& rig, std::size_t count, Figures& figures);
+// stopped_fenced, stopped_active: from SIGSTOP, with the default probe times.
+void measure_stopped_memcacheds(Rig& rig, std::size_t count, Figures& figures);
+// new_active: a memcached that nobody knew, from the request that adds it.
+void measure_new_memcacheds(Rig& rig, std::size_t count, Figures& figures);
+// vanished_noticed, vanished_active, vanished_after_notice: a host stands still, agent and
+// memcached, with all its connections. vanished_pause: of slots that stay, on the other hosts.
+void measure_vanished_hosts(Rig& rig, std::size_t count, Figures& figures);
+
 // leaders.cpp
 // killed_...: the leader is killed and started again at once, as a service manager does, and a
 // change is asked of another agent at that moment. elected, active; pause: of a slot that does not

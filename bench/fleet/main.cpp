@@ -32,7 +32,9 @@ void run(const Counts& counts) {
     print();
   }
   for (const auto measure :
-       {measure_killed_leaders, measure_gone_leaders, measure_restarts, measure_joins}) {
+       {measure_killed_memcacheds, measure_killed_full_memcacheds, measure_stopped_memcacheds,
+        measure_new_memcacheds, measure_vanished_hosts, measure_killed_leaders,
+        measure_gone_leaders, measure_restarts, measure_joins}) {
     measure(rig, counts.slow_events, figures);
     print();
   }

@@ -1,5 +1,6 @@
 #include "bench/fleet/rig.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -82,8 +83,15 @@ void Rig::start(std::size_t i) {
   agents_->start_with(i, "seeds = " + seeds.dump() + "\n");
 }
 
-void Rig::settle() {
-  agents_->wait_agreed(agent_count_, backend_count);
+void Rig::settle(std::size_t serving_count) {
+  agents_->wait_agreed(agent_count_, serving_count);
+}
+
+void Rig::remove(const std::string& address) {
+  const nlohmann::json request{{"command", "backend_remove"}, {"address", address}};
+  const bool is_done = live::wait_until(
+      [&] { return (*agents_)[0].ask_json(request).value("ok", false); }, live::fleet_patience);
+  if (!is_done) throw std::runtime_error(address + " could not be removed");
 }
 
 std::vector<std::string> Rig::segments() const {
@@ -102,10 +110,30 @@ SegmentWatch::Slots Rig::slots_of_weight(const SegmentWatch& watch, std::size_t 
   return slots_between(ring.owners, agent::core::assign(ring.owners, ring.shares));
 }
 
-SegmentWatch::Slots Rig::slots_of_loss(const SegmentWatch& watch, std::size_t backend) const {
+SegmentWatch::Slots Rig::slots_of_loss(const SegmentWatch& watch, const std::string& address) {
   Ring ring = read_ring(watch.reader(0));
-  const std::uint16_t index = index_of(watch.reader(0), address(backend));
+  const std::uint16_t index = index_of(watch.reader(0), address);
   std::erase_if(ring.shares, [index](const Share& share) { return share.index == index; });
+  return slots_between(ring.owners, agent::core::assign(ring.owners, ring.shares));
+}
+
+// Under the index that it had, or the next that is free.
+SegmentWatch::Slots Rig::slots_of_coming(const SegmentWatch& watch, const std::string& address) {
+  const shm_layout::SegmentReader& segment = watch.reader(0);
+  Ring ring = read_ring(segment);
+  Share coming{0, 1};
+  for (std::uint32_t i = 0; i < segment.backend_count(); ++i) {
+    const auto known = segment.backend(i);
+    if (known && address == known->text) {
+      coming.index = static_cast<std::uint16_t>(i);
+      break;
+    }
+    coming.index = static_cast<std::uint16_t>(i + 1);
+  }
+  const auto place =
+      std::lower_bound(ring.shares.begin(), ring.shares.end(), coming,
+                       [](const Share& a, const Share& b) { return a.index < b.index; });
+  ring.shares.insert(place, coming);
   return slots_between(ring.owners, agent::core::assign(ring.owners, ring.shares));
 }
 

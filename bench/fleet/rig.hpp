@@ -28,7 +28,9 @@ class Rig {
   [[nodiscard]] std::size_t size() const { return agent_count_; }
   [[nodiscard]] std::size_t joiner() const { return agent_count_; }
   void start(std::size_t i);
-  void settle();  // all agree, and all backends serve
+  void remove(const std::string& address);  // by command
+  void settle() { settle(backend_count); }  // all agree, and all backends serve
+  void settle(std::size_t serving_count);
 
   [[nodiscard]] std::vector<std::string> segments() const;
   // Attached to all agents' segments.
@@ -38,7 +40,14 @@ class Rig {
   [[nodiscard]] SegmentWatch::Slots slots_of_weight(const SegmentWatch& watch, std::size_t backend,
                                                     std::uint32_t weight) const;
   [[nodiscard]] SegmentWatch::Slots slots_of_loss(const SegmentWatch& watch,
-                                                  std::size_t backend) const;
+                                                  std::size_t backend) const {
+    return slots_of_loss(watch, address(backend));
+  }
+  [[nodiscard]] static SegmentWatch::Slots slots_of_loss(const SegmentWatch& watch,
+                                                         const std::string& address);
+  // That go to a backend that comes, or comes back.
+  [[nodiscard]] static SegmentWatch::Slots slots_of_coming(const SegmentWatch& watch,
+                                                           const std::string& address);
   [[nodiscard]] std::string address(std::size_t backend) const;
 
  private:

@@ -98,6 +98,7 @@ void SegmentWatch::look(std::size_t i, std::int64_t now_ns, std::int64_t coarse_
   const bool is_moved = word.generation() > before.generation;
   before.is_active = before.is_active || (epoch > before.epoch && is_moved && !word.is_fenced());
   before.is_fenced = before.is_fenced || before.is_active || word.is_fenced();
+  if (before.is_fenced && seen_.noticed_ns == 0) seen_.noticed_ns = now_ns;
 }
 
 SegmentWatch::Seen SegmentWatch::look_until(const std::function<bool()>& is_done,

@@ -25,6 +25,7 @@ class SegmentWatch {
   // Times are monotonic_ns(); 0: not seen.
   struct Seen {
     std::int64_t elected_ns = 0;                // a leader of a newer term, in any segment
+    std::int64_t noticed_ns = 0;                // fenced on any host
     std::int64_t fenced_ns = 0, active_ns = 0;  // everywhere
     // The longest time between two looks of one wait that found the slot that stays routed on a
     // host.
