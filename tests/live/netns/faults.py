@@ -6,11 +6,13 @@ import random
 import threading
 import time
 
+import lists
 from fleet import AGENT_HOSTS, BACKEND_HOSTS, STOP_BEFORE_SENDING
 from processes import wait_until
 
 
 REFILL_NS = 500_000_000  # the moved keys are written again
+RING_PATIENCE_S = 20.0  # a DNS that was silent is asked again after up to 6 s
 
 
 class Step:
@@ -18,7 +20,7 @@ class Step:
 
     def __init__(self, fleet, chance):
         self.fleet, self.network, self.chance = fleet, fleet.network, chance
-        self.plan, self.told = [], []
+        self.plan, self.told, self.troubles = [], [], []
         self.hosts_touched, self.backends_touched = set(), set()
         self.log = lambda text: None
 
@@ -43,6 +45,16 @@ class Step:
 
     def two_agent_hosts(self):
         return self.chance.sample(AGENT_HOSTS, 2)
+
+    def at_ring(self, seconds, what):
+        """From then on nothing goes on before all agents route by what the lists want."""
+
+        def wait():
+            why = self.fleet.await_ring(RING_PATIENCE_S)
+            if why:
+                self.troubles.append(f"{what}, {RING_PATIENCE_S:.0f} s later: {why}")
+
+        self.at(seconds, wait)
 
     def path(self, seconds, until, host, other, both_ways=True):
         self.at(seconds, self.network.cut, host, other)
@@ -256,12 +268,83 @@ def clients_stopped(step):
                         memcached_cut_off])(step)
 
 
+# --- lists of memcacheds --------------------------------------------------------------------------
+
+
+def write_files(step, begin, listed, hosts=AGENT_HOSTS):
+    """On one host after the other; returns when the last one is written."""
+    last = begin
+    for host in step.chance.sample(hosts, len(hosts)):
+        last += step.between(0.0, 0.3)
+        step.at(last, step.fleet.lists.change_file, host, listed)
+    return last
+
+
+def spare_listed_or_not(step):
+    """The fifth memcached comes, by the files or the DNS, and stays until this fault comes again."""
+    of = step.fleet.lists
+    step.touch(lists.SPARE)
+    is_listed, by_files = of.is_listed(lists.SPARE), step.chance.random() < 0.5
+    if not is_listed and by_files:
+        write_files(step, 0.0, [*lists.IN_FILES, lists.SPARE])
+    elif not is_listed:
+        step.at(0, of.change_dns, [*lists.IN_DNS, lists.SPARE])
+    else:
+        write_files(step, 0.0, lists.IN_FILES)
+        step.at(step.between(0.0, 1.0), of.change_dns, lists.IN_DNS)
+    way = "taken off all lists" if is_listed else "in the files" if by_files else "in the DNS"
+    step.say(f"memcached {lists.SPARE} {way}")
+
+
+def taken_off_a_list(step):
+    """And back once no agent has it in its ring, or, half of the time, whenever."""
+    of, is_waited_for = step.fleet.lists, step.chance.random() < 0.5
+    by_files, pause = step.chance.random() < 0.5, step.between(0.05, 2.0)
+    name = "m3" if by_files else "m4"
+    step.touch(name)
+
+    def write(begin, has_it):
+        whole = lists.IN_FILES if by_files else lists.IN_DNS
+        listed = [one for one in whole if has_it or one != name]
+        listed += [lists.SPARE] if of.is_listed_by(by_files, lists.SPARE) else []
+        if by_files:
+            return write_files(step, begin, listed)
+        step.at(begin, of.change_dns, listed)
+        return begin
+
+    last = write(0.0, False)
+    if is_waited_for:
+        step.at_ring(last, f"{name} was taken off its list")
+    write(last + pause, True)
+    step.say(f"{name} taken off the {'files' if by_files else 'DNS'} for {pause * 1000:.0f} ms" +
+             (" after it had left the ring" if is_waited_for else ""))
+
+
+def files_damaged(step):
+    """Takes nothing away, on one host or on all."""
+    damage, pause = step.chance.choice(sorted(lists.DAMAGES)), step.between(0.3, 3.0)
+    hosts = step.chance.choice([AGENT_HOSTS, [step.agent_host()]])
+    for host in hosts:
+        step.at(step.between(0.0, 0.2), step.fleet.lists.damage_file, host, damage)
+        step.at(pause + step.between(0.0, 0.2), step.fleet.lists.mend_file, host)
+    step.say(f"the lists in files {damage} on {', '.join(hosts)} for {pause * 1000:.0f} ms")
+
+
+def dns_troubled(step):
+    trouble, pause = step.chance.choice(lists.DNS_TROUBLES), step.between(0.5, 3.0)
+    step.at(0, step.fleet.lists.trouble_dns, trouble)
+    step.at(pause, step.fleet.lists.trouble_dns, None)
+    step.say(f"the DNS answers with {trouble} for {pause * 1000:.0f} ms")
+
+
 ALONE = [memcached_killed, memcached_killed_for_long, memcached_stopped, memcached_stopped_for_long,
          memcached_cut_off, memcached_flaps, host_cut_from_memcached, most_hosts_cut_from_memcached,
          agents_cut, fleet_split, host_vanishes, host_flaps, agent_killed, agent_stopped,
-         leader_lost, leader_lost_in_a_change, clients_stopped]
+         leader_lost, leader_lost_in_a_change, clients_stopped, spare_listed_or_not,
+         taken_off_a_list, files_damaged, dns_troubled]
 PAIRS = [memcached_killed, memcached_killed_for_long, memcached_stopped_for_long,
-         host_cut_from_memcached, agents_cut, host_vanishes, agent_killed, agent_stopped, leader_lost]
+         host_cut_from_memcached, agents_cut, host_vanishes, agent_killed, agent_stopped, leader_lost,
+         spare_listed_or_not, files_damaged, dns_troubled]
 
 
 def schedule(seed, only=()):
@@ -311,6 +394,7 @@ class Schedule:
         why, settled = self.fleet.settle(settle_patience_s)
         if why:
             self.troubles.append(f"not settled after {settle_patience_s} s: {why}")
+        self.troubles += step.troubles
         self.look_inside(planted)
         fields = {"from": begun, "until": settled + REFILL_NS}
         fields.update(self.what_moved(step, places))
@@ -344,8 +428,8 @@ class Schedule:
         incarnations = self.fleet.incarnations()
         for host in step.backends_touched:
             memcached = self.fleet.memcacheds[host]
-            if memcached.address in incarnations and memcached.plant():
-                planted[host] = incarnations[memcached.address]
+            if incarnations and memcached.plant():  # what is not in the ring may come
+                planted[host] = incarnations.get(memcached.address, 0)
         return planted
 
     def look_inside(self, planted):

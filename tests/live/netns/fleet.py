@@ -8,10 +8,13 @@ import signal
 import socket
 import time
 
-from processes import Process, write_file
+import lists
+from processes import Process, wait_until, write_file
 
 AGENT_HOSTS = ["a1", "a2", "a3", "a4", "a5"]
-BACKEND_HOSTS = ["m1", "m2", "m3", "m4"]
+BACKEND_HOSTS = ["m1", "m2", "m3", "m4"]  # that serve unless something is done to them
+DNS_HOST = "d1"
+HOSTS = [*AGENT_HOSTS, *BACKEND_HOSTS, lists.SPARE, DNS_HOST]
 PORT = 11211
 LOCAL_PORT = 11210
 MESH_PORT = 7411
@@ -27,6 +30,7 @@ hold_down_forget = "2s"
 eviction_burst = 1000
 admission_burst = 1000
 floor_percent = 0
+dns_ttl_min = "300ms"
 """
 
 
@@ -63,13 +67,16 @@ class Fleet:
 
     def __init__(self, network, programs, folder):
         self.network, self.programs, self.folder = network, programs, folder
-        self.memcacheds = {host: Memcached(network, host, folder) for host in BACKEND_HOSTS}
+        self.memcacheds = {host: Memcached(network, host, folder)
+                           for host in [*BACKEND_HOSTS, lists.SPARE]}
+        self.lists = lists.Lists(network, folder, AGENT_HOSTS, DNS_HOST,
+                                 {host: m.address for host, m in self.memcacheds.items()})
         self.agents = {}  # host -> Process of the agent or proxy
         self.clients = {}  # name -> Process
         self.host_of_client = {}
 
-    def backend_addresses(self):
-        return [m.address for m in self.memcacheds.values()]
+    def addresses_of(self, hosts):
+        return [self.memcacheds[host].address for host in hosts]
 
     def start(self):
         for memcached in self.memcacheds.values():
@@ -100,6 +107,7 @@ class Fleet:
     def end(self):
         for process in self.processes():
             process.kill()
+        self.lists.end()
 
     def mend_all(self):
         """Whatever faults left behind: all run."""
@@ -115,6 +123,11 @@ class Fleet:
         """Waits; returns why it is not whole, and since when it is (monotonic ns)."""
         time.sleep(self.settle_s)
         return "", time.monotonic_ns()
+
+    def await_ring(self, _patience_s):
+        """Until all agents route by what the lists want now; why they do not, or empty."""
+        time.sleep(self.settle_s)
+        return ""
 
     def leader(self):
         return AGENT_HOSTS[0]
@@ -156,7 +169,10 @@ class Ringfence(Fleet):
                 f'[control]\nlisten = "{own}/control"\n'
                 f'[mesh]\nlisten = "{self.network.address(host)}:{MESH_PORT}"\nseeds = {seeds}\n'
                 f'key_file = "{self.folder}/key"\n[[pool]]\nlisten = ["127.0.0.1:{LOCAL_PORT}"]\n'
-                f'backends = {json.dumps(self.backend_addresses())}\n{POOL_LINES}')
+                f'backends = {json.dumps(self.addresses_of(lists.CONFIGURED))}\n'
+                f'backends_file = "{self.lists.path(host)}"\n'
+                f'backends_dns = ["{lists.NAME}:{PORT}"]\n'
+                f'dns_servers = ["{self.lists.dns.address}"]\n{POOL_LINES}')
 
     def ways(self, host):
         return [("port", f"127.0.0.1:{LOCAL_PORT}", "client"),
@@ -196,8 +212,9 @@ class Ringfence(Fleet):
             for backend in status["pools"][0]["backends"]:
                 if backend["state"] != "serving" or backend["slots"] == 0:
                     return f"{host}: {backend['address']} is {backend['state']}: {backend['reason']}", 0
-            if len(status["pools"][0]["backends"]) != len(BACKEND_HOSTS):
-                return f"{host} does not know all backends", 0
+            known = {backend["address"] for backend in status["pools"][0]["backends"]}
+            if known != self.lists.wanted():
+                return f"{host} knows {sorted(known)}, wanted {sorted(self.lists.wanted())}", 0
             live = [a for a in status["agents"] if a.get("in_view")]
             if len(live) != len(AGENT_HOSTS):
                 return f"{host} has {len(live)} agents in its view", 0
@@ -221,6 +238,23 @@ class Ringfence(Fleet):
             if time.monotonic() > end:
                 return why or "its epoch keeps changing", now
             time.sleep(0.1)
+
+    def await_ring(self, patience_s):
+        wanted, found = self.lists.wanted(), {}
+
+        def is_shown():
+            found.update({host: self.serving(host) for host in AGENT_HOSTS})
+            return all(addresses == wanted for addresses in found.values())
+
+        if wait_until(is_shown, patience_s, 0.1):
+            return ""
+        return "; ".join(f"{host} has {sorted(addresses)} in its ring, wanted {sorted(wanted)}"
+                         for host, addresses in found.items() if addresses != wanted)
+
+    def serving(self, host):
+        view = self.ask(host, command="view")
+        return {b["address"] for pool in view.get("pools", [])
+                for b in pool["backends"] if b["slots"] > 0}
 
     def leader(self):
         for host in AGENT_HOSTS:
@@ -260,7 +294,7 @@ class Twemproxy(Fleet):
     def __init__(self, network, programs, folder):
         super().__init__(network, programs, folder)
         for host in AGENT_HOSTS:
-            servers = "".join(f"   - {address}:1\n" for address in self.backend_addresses())
+            servers = "".join(f"   - {address}:1\n" for address in self.addresses_of(BACKEND_HOSTS))
             write_file(f"{folder}/{host}.yml",
                        self.CONFIGURATION.format(port=LOCAL_PORT) + servers)
             command = network.command(host, "nutcracker", "-c", f"{folder}/{host}.yml", "-s",
@@ -283,7 +317,7 @@ class Libmemcached(Fleet):
 
     def ways(self, host):
         timeout = self.TIMEOUTS_MS[AGENT_HOSTS.index(host) % len(self.TIMEOUTS_MS)]
-        target = ",".join([str(timeout), *self.backend_addresses()])
+        target = ",".join([str(timeout), *self.addresses_of(BACKEND_HOSTS)])
         return [("libmemcached", target, "client_libmemcached")] * 2
 
 

@@ -164,23 +164,28 @@ class Network:
         return ["ip", "netns", "exec", self.namespace(host), *arguments]
 
     def connect(self, host, address, port, timeout=1.0):
-        """A connection from inside `host`. A thread's namespace is its own; sockets keep theirs."""
-        made = []
+        """A connection from inside `host`."""
+        return self.in_host(host, lambda: socket.create_connection((address, port), timeout=timeout))
 
-        def connect_there():
+    def in_host(self, host, make):
+        """A socket made inside `host`. A thread's namespace is its own; sockets keep theirs."""
+        made, errors = [], []
+
+        def make_there():
             libc = ctypes.CDLL(None, use_errno=True)
             fd = os.open(f"/run/netns/{self.namespace(host)}", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                if libc.setns(fd, CLONE_NEWNET) == 0:
-                    made.append(socket.create_connection((address, port), timeout=timeout))
-            except OSError:
-                pass
+                if libc.setns(fd, CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns failed")
+                made.append(make())
+            except OSError as error:
+                errors.append(error)
             finally:
                 os.close(fd)
 
-        thread = threading.Thread(target=connect_there)
+        thread = threading.Thread(target=make_there)
         thread.start()
         thread.join()
         if not made:
-            raise OSError(f"no connection from {host} to {address}:{port}")
+            raise OSError(f"no socket inside of {host}: {errors[0]}")
         return made[0]

@@ -115,7 +115,7 @@ def run(settings, folder):
     def echo(text):
         print(f"{time.monotonic() - begun:7.1f} s  {text}", flush=True)
 
-    network, fleet, found = net.Network(fleets.AGENT_HOSTS + fleets.BACKEND_HOSTS), None, {}
+    network, fleet, found = net.Network(fleets.HOSTS), None, {}
     try:
         fleet = start(settings, network, folder)
         wrong = go_wrong(settings, fleet, folder, echo)
