@@ -121,12 +121,12 @@ void Member::on_lease_reply(const LeaseReply& reply) {
   const Duration length = std::min(reply.length, desk_.settings.lease);
   const Instant until = asked_at_ + length - desk_.settings.lease_margin;
   if (until <= lease_until_ || until <= desk_.now) return;
-  if (is_lapse_told_) {
+  if (lapsed_since_.has_value()) {
     desk_.log(LogLevel::info,
               fmt::format("the lease is renewed: this host routes again, after {} ms",
-                          (desk_.now - lease_until_).ns / 1'000'000));
+                          (desk_.now - *lapsed_since_).ns / 1'000'000));
   }
-  is_lapse_told_ = false;
+  lapsed_since_.reset();
   lease_until_ = until;
   refusal_.clear();
   desk_.emit(SetDeadline{until});
@@ -150,7 +150,7 @@ void Member::on_clock_jumped() {
 
 void Member::tell_lapse() {
   if (!is_lapse_awaited() || desk_.now < lease_until_) return;
-  is_lapse_told_ = true;
+  lapsed_since_ = lease_until_;
   desk_.log(LogLevel::warning,
             fmt::format("the lease ended, and this host misses until it is renewed: {}",
                         leader_.value == 0 ? "no agent leads the fleet that this one can reach"

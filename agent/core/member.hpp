@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/core/desk.hpp"
@@ -51,7 +52,7 @@ class Member {
   void acknowledge();
   void tell_lapse();
   [[nodiscard]] bool is_lapse_awaited() const {
-    return lease_until_ != Instant{} && !is_lapse_told_ && !has_ended_;
+    return lease_until_ != Instant{} && !lapsed_since_.has_value() && !has_ended_;
   }
   [[nodiscard]] bool may_vouch() const { return desk_.now >= desk_.settings.earlier_leases_end; }
 
@@ -64,7 +65,7 @@ class Member {
   Instant published_at_;
   LogIndex fence_;  // of the last proposal whose slots were fenced in this life
   Instant lease_until_;
-  bool is_lapse_told_ = false;
+  std::optional<Instant> lapsed_since_;  // and it was said
   std::uint64_t nonce_ = 0;
   Instant asked_at_;
   Instant ask_at_ = far_future;

@@ -119,6 +119,24 @@ TEST(G5_Lease, RunsOutThenToldOnceAndToldWhenItIsRenewed) {
   EXPECT_EQ(logged(rig, "the lease ended"), 1U);
 }
 
+TEST(Regression, ClockJumpsAfterTheLeaseEndedThenTheLapseIsCountedFromItsEnd) {
+  Rig rig;
+  rig.serve(Rig::pool({"a"}));
+  rig.pass(5_s);
+  rig.has_quorum = false;
+  rig.pass(2500_ms);
+  ASSERT_EQ(logged(rig, "the lease ended"), 1U);
+  rig.give(ClockJumped{"the guest was paused"});
+  rig.has_quorum = true;
+  rig.pass(1_s);
+  EXPECT_EQ(logged(rig, "routes again, after "), 1U);
+  std::size_t plausible = 0;
+  for (int ms = 0; ms < 3500; ++ms) {
+    plausible += logged(rig, "routes again, after " + std::to_string(ms) + " ms");
+  }
+  EXPECT_EQ(plausible, 1U);
+}
+
 TEST(G5_Lease, ClockJumpEndsItAtOnceAndAsksAnew) {
   Rig rig;
   rig.serve(Rig::pool({"a"}));
