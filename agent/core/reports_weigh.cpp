@@ -85,14 +85,15 @@ void Reports::weigh(const Key& key, Words& words) {
   }
   const Candidate* candidate = admissions_.find(key.first, key.second);
   if (candidate == nullptr) return;
-  ask_witnesses(key, words);
-  if (against.empty()) return;
+  if (against.empty()) return ask_witnesses(key, words);
   std::optional<std::string> why;
   if (serves) {
     why = why_lost(key, words, against);
   } else if (candidate->is_answering || candidate->trouble.empty()) {
     why = sentence_of(words, against.front());  // it cannot join while one does not reach it
   }
+  // What is lost for certain needs no witnesses now: who would be asked is about to fence.
+  if (!serves || !why.has_value()) ask_witnesses(key, words);
   if (!why.has_value()) return;
   BackendTold lost = words.by_agent.at(against.front()).told;
   lost.why = std::string(cut_text(*why));
