@@ -245,6 +245,8 @@ void BackendWatch::hint() {
 void BackendWatch::probe(core::RequestId id) {
   if (id != core::RequestId{}) asked_probes_.push_back(id);
   if (phase_ == Phase::ready) return send_probe(now_ns());
+  // Who asks knows of something new: the pauses between earlier attempts say nothing any more.
+  backoff_ns_ = settings_.probe_interval.ns;
   if (phase_ == Phase::resting) open();
 }
 

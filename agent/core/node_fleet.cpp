@@ -209,7 +209,14 @@ void Node::Impl::take(AgentId from, Lead& message) {
   member.on_leader(from);
   feed_reader.on_leader_applied(from, message.applied);
   if (wanted.has_own()) desk.send(from, wanted.take_own());
-  for (const auto& [key, told] : seen) desk.send(from, told);
+  for (const auto& [key, told] : seen) {
+    desk.send(from, told);
+    // What was out of reach while this host was cut off may be there again, as this leader is: look
+    // now, not after the pause between attempts, or an old word costs a backend.
+    if (told.seen == BackendSeen::unreachable) {
+      desk.emit(ProbeBackend{RequestId{}, told.pool, told.address});
+    }
+  }
   peers_told_to = AgentId{};
   if (stopping_since.has_value()) desk.send(from, Leaving{desk.settings.incarnation});
   member.ask_for_lease();
