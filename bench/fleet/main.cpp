@@ -1,7 +1,8 @@
 // A fleet of real agents on this machine: how long its changes, losses and comings take.
-//   fleet_bench AGENTS [EVENTS [SLOW_EVENTS [IDLE_SECONDS]]]
+//   fleet_bench AGENTS [EVENTS [SLOW_EVENTS [BACKEND_EVENTS [IDLE_SECONDS]]]]
 // Prints CSV: agents,what,count,median,p99,max; milliseconds unless the name says otherwise. Slow
-// events are those after which the fleet needs seconds to be whole again.
+// events are those after which the fleet needs seconds to be whole again; backend events are those
+// of memcacheds that are lost and that come, one after the other.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -12,7 +13,7 @@ namespace ringfence::bench {
 namespace {
 
 struct Counts {
-  std::size_t agents = 3, events = 60, slow_events = 50, idle_seconds = 10;
+  std::size_t agents = 3, events = 60, slow_events = 50, backend_events = 100, idle_seconds = 10;
 };
 
 void run(const Counts& counts) {
@@ -33,8 +34,12 @@ void run(const Counts& counts) {
   }
   for (const auto measure :
        {measure_killed_memcacheds, measure_killed_full_memcacheds, measure_stopped_memcacheds,
-        measure_new_memcacheds, measure_vanished_hosts, measure_killed_leaders,
-        measure_gone_leaders, measure_restarts, measure_joins}) {
+        measure_new_memcacheds, measure_vanished_hosts}) {
+    measure(rig, counts.backend_events, figures);
+    print();
+  }
+  for (const auto measure :
+       {measure_killed_leaders, measure_gone_leaders, measure_restarts, measure_joins}) {
     measure(rig, counts.slow_events, figures);
     print();
   }
@@ -46,10 +51,12 @@ void run(const Counts& counts) {
 int main(int argc, char** argv) {
   ringfence::bench::Counts counts;
   std::size_t* const fields[] = {&counts.agents, &counts.events, &counts.slow_events,
-                                 &counts.idle_seconds};
-  for (int i = 1; i < argc && i <= 4; ++i) *fields[i - 1] = std::strtoul(argv[i], nullptr, 10);
-  if (argc > 5 || counts.agents == 0) {
-    std::fprintf(stderr, "usage: fleet_bench AGENTS [EVENTS [SLOW_EVENTS [IDLE_SECONDS]]]\n");
+                                 &counts.backend_events, &counts.idle_seconds};
+  for (int i = 1; i < argc && i <= 5; ++i) *fields[i - 1] = std::strtoul(argv[i], nullptr, 10);
+  if (argc > 6 || counts.agents == 0) {
+    std::fprintf(
+        stderr,
+        "usage: fleet_bench AGENTS [EVENTS [SLOW_EVENTS [BACKEND_EVENTS [IDLE_SECONDS]]]]\n");
     return 64;
   }
   try {
