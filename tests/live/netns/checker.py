@@ -244,10 +244,15 @@ def has_failed(verb, answer):
     return answer in b"eu" or (verb == ord("s") and answer == ord("n"))
 
 
-def pauses_of_the_unmoved(history, steps):
+def pauses_of_the_unmoved(history, steps, quiet):
     """For keys whose slots did not move in a step, on backends and from hosts that it left alone: the
-    longest operation in it, and those that failed. [(ms, step, client, key)], [(step, client, key)]"""
-    longest, failed = [], []
+    longest operation in it, and those that failed. And what one in a thousand operations takes
+    longer than: of these, and of all in the quiet time.
+    [(ms, step, client, key)], [(step, client, key)], (ms, ms in quiet)"""
+    longest, failed, all_ns, quiet_ns = [], [], array.array("q"), array.array("q")
+    for log in history.clients:
+        first, last = bisect.bisect_left(log.begun, quiet[0]), bisect.bisect_right(log.begun, quiet[1])
+        quiet_ns.extend(log.ended[i] - log.begun[i] for i in range(first, last))
     for number, step in enumerate(steps):
         unmoved = set(step.get("unmoved", []))
         for log in history.clients:
@@ -259,12 +264,14 @@ def pauses_of_the_unmoved(history, steps):
             for i in range(first, last):
                 if log.key[i] not in unmoved:
                     continue
-                worst = max(worst, (log.ended[i] - log.begun[i], number, log.name, log.key[i]))
+                all_ns.append(log.ended[i] - log.begun[i])
+                worst = max(worst, (all_ns[-1], number, log.name, log.key[i]))
                 if has_failed(log.verb[i], log.answer[i]):
                     failed.append((number, log.name, log.key[i]))
             longest.append(worst)
     longest.sort(reverse=True)
-    return [(ns / 1e6, *rest) for ns, *rest in longest], failed
+    slow = tuple(quantile(sorted(ns), 0.999) / 1e6 for ns in (all_ns, quiet_ns))
+    return [(ns / 1e6, *rest) for ns, *rest in longest], failed, slow
 
 
 def unavailable_of_the_moved(history, steps):
@@ -297,12 +304,23 @@ def unavailable_of_the_moved(history, steps):
 
 
 def moves_for_nothing(steps):
-    """Steps that did nothing to a memcached nor to a path to one, and the share of keys that moved in
-    each: (of all such steps, shares of those in which any did)."""
-    idle = [step for step in steps if not step.get("memcacheds_touched", ["?"])]
-    shares = [len(step["moved"]) / max(1, len(step["moved"]) + len(step["unmoved"]))
-              for step in idle if step["moved"]]
-    return len(idle), shares
+    """(Count of steps that did nothing to a memcached nor to a path to one; a sentence for each step
+    of any kind in which a memcached was lost that nothing was done to, or in which keys moved
+    although no memcached had anything done to it)."""
+    idle_count, sentences = 0, []
+    for number, step in enumerate(steps):
+        what = f"step {number} ({'; '.join(step.get('what', []))})"
+        for address in step.get("lost_untouched", []):
+            sentences.append(f"{what}: memcached {address} was lost or taken in anew, though nothing "
+                             "was done to it nor to a path to it")
+        if step.get("memcacheds_touched", ["?"]):
+            continue
+        idle_count += 1
+        if step["moved"]:
+            count = len(step["moved"]) + len(step["unmoved"])
+            sentences.append(f"{what}: {len(step['moved'])} of {count} keys moved, though nothing was "
+                             "done to any memcached")
+    return idle_count, sentences
 
 
 def read_all(folder):
@@ -327,7 +345,7 @@ def report(folder):
     verdict = judge(history)
     ratios = {name: hits / gets if gets else 0.0
               for name, (hits, gets) in hit_ratios(history, windows, quiet).items()}
-    longest, failed = pauses_of_the_unmoved(history, steps)
+    longest, failed, slow = pauses_of_the_unmoved(history, steps, quiet)
     moved = unavailable_of_the_moved(history, steps)
     for example in verdict.examples:
         print(f"  {example}")
@@ -339,18 +357,19 @@ def report(folder):
     print(f"hit ratio: without faults {ratios['quiet']:.4f}, outside of faults "
           f"{ratios['outside']:.4f}, during them {ratios['inside']:.4f}")
     print(f"keys that did not move: {len(failed)} failed operations, longest operation "
-          f"{longest[0][0] if longest else 0:.0f} ms")
+          f"{longest[0][0] if longest else 0:.0f} ms, 99.9 % within {slow[0]:.0f} ms (of all without "
+          f"faults: {slow[1]:.0f})")
     print(f"keys that moved: writes failed or waited for, ms: median {quantile(moved, 0.5):.0f}, "
           f"p99 {quantile(moved, 0.99):.0f}, longest {moved[-1] if moved else 0:.0f}")
-    idle, shares = moves_for_nothing(steps)
-    print(f"steps that touched no memcached: {idle}; keys moved nevertheless in {len(shares)} of them, "
-          f"at most {max(shares, default=0):.0%} of all keys")
+    idle_count, for_nothing = moves_for_nothing(steps)
+    print(f"steps that touched no memcached: {idle_count}; moves for nothing in steps of any kind: "
+          f"{len(for_nothing)}")
     for error in history.errors:
         print(error)
     return {"operations": operations, "hits": verdict.hits, "stale": verdict.stale,
             "lost_deletes": verdict.lost_deletes, "foreign": verdict.foreign,
             "disorder": verdict.disorder, "ratios": ratios, "failed_unmoved": failed,
-            "longest_unmoved": longest[:5], "moved_ms": moved, "errors": history.errors,
+            "longest_unmoved": longest[:5], "slow_unmoved": slow, "moved_ms": moved, "for_nothing": for_nothing, "errors": history.errors,
             "stale_at": verdict.stale_at, "steps": len(steps)}
 
 

@@ -119,15 +119,27 @@ class Surroundings(unittest.TestCase):
                                   "a 2 0.3 9600000 9700000 n", "end"],
                                b=["s 1 1.1 1000000 99000000 e", "end"])
         step = {"from": 0, "until": 10**9, "unmoved": [1, 2], "clients_touched": ["b"]}
-        longest, failed = checker.pauses_of_the_unmoved(history, [step])
+        longest, failed, slow = checker.pauses_of_the_unmoved(history, [step], (9500000, 10000000))
         self.assertEqual(longest[0], (8.0, 0, "a", 1))
         self.assertEqual(failed, [(0, "a", 2)])
+        self.assertEqual(slow, (8.0, 0.1))
 
     def test_keys_that_moved_for_nothing_then_told(self):
         steps = [{"memcacheds_touched": ["m1"], "moved": [1], "unmoved": []},
                  {"memcacheds_touched": [], "moved": [], "unmoved": [1, 2]},
-                 {"memcacheds_touched": [], "moved": [1], "unmoved": [2, 3, 4]}]
-        self.assertEqual(checker.moves_for_nothing(steps), (2, [0.25]))
+                 {"what": ["a1 vanishes"], "memcacheds_touched": [], "moved": [1],
+                  "unmoved": [2, 3, 4]}]
+        idle_count, sentences = checker.moves_for_nothing(steps)
+        self.assertEqual(idle_count, 2)
+        self.assertEqual(sentences, ["step 2 (a1 vanishes): 1 of 4 keys moved, though nothing was done "
+                                     "to any memcached"])
+
+    def test_untouched_memcached_that_was_lost_then_told_in_any_step(self):
+        steps = [{"what": ["m1 killed"], "memcacheds_touched": ["m1"], "moved": [1], "unmoved": [],
+                  "lost_untouched": ["m2:1"]}]
+        _, sentences = checker.moves_for_nothing(steps)
+        self.assertEqual(len(sentences), 1)
+        self.assertIn("memcached m2:1 was lost", sentences[0])
 
     def test_moved_key_then_its_writes_were_unavailable_from_failure_to_success(self):
         history = self.history(a=["s 1 0.1 1000000 2000000 e", "s 1 0.2 3000000 4000000 e",

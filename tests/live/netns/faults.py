@@ -1,17 +1,13 @@
 """What goes wrong, when, and with whom. Everything is chosen from the seed before it happens, but for
 who leads, which is asked for when it matters."""
 
-import json
 import random
-import threading
-import time
 
 import lists
 from fleet import AGENT_HOSTS, BACKEND_HOSTS, STOP_BEFORE_SENDING
 from processes import wait_until
 
 
-REFILL_NS = 500_000_000  # the moved keys are written again
 RING_PATIENCE_S = 20.0  # a DNS that was silent is asked again after up to 6 s
 
 
@@ -358,85 +354,3 @@ def schedule(seed, only=()):
         for fault in round_of:
             faults = [fault] if fault else chance.sample(PAIRS, 2)
             yield faults, random.Random(chance.getrandbits(64))
-
-
-class Schedule:
-    """Carries steps out and writes down what happened when (CLOCK_MONOTONIC, ns)."""
-
-    def __init__(self, fleet, steps, path, keys, echo):
-        self.fleet, self.steps, self.keys, self.echo = fleet, steps, keys, echo
-        self.file = open(path, "w", encoding="ascii")
-        self.lock = threading.Lock()
-        self.troubles = []
-
-    def record(self, **fields):
-        with self.lock:
-            self.file.write(json.dumps(fields) + "\n")
-            self.file.flush()
-
-    def quiet(self, first_fill_s, seconds):
-        time.sleep(first_fill_s)
-        begun = time.monotonic_ns()
-        time.sleep(seconds)
-        self.record(kind="quiet", **{"from": begun, "until": time.monotonic_ns()})
-
-    def step(self, settle_patience_s, peace_s):
-        faults, chance = next(self.steps)
-        step = Step(self.fleet, chance)
-        step.log = lambda text: self.record(kind="event", at=time.monotonic_ns(), what=text)
-        for fault in faults:
-            fault(step)
-        planted = self.plant(step)
-        places = self.fleet.places_of(self.keys)
-        begun = time.monotonic_ns()
-        self.carry_out(step)
-        self.fleet.mend_all()
-        why, settled = self.fleet.settle(settle_patience_s)
-        if why:
-            self.troubles.append(f"not settled after {settle_patience_s} s: {why}")
-        self.troubles += step.troubles
-        self.look_inside(planted)
-        fields = {"from": begun, "until": settled + REFILL_NS}
-        fields.update(self.what_moved(step, places))
-        self.record(kind="step", what=step.told, trouble=why, **fields)
-        self.echo(f"{'; '.join(step.told)}; settled after {(settled - begun) / 1e9:.1f} s{why}")
-        time.sleep(peace_s)
-
-    def carry_out(self, step):
-        begun = time.monotonic()
-        for seconds, do, arguments in sorted(step.plan, key=lambda entry: entry[0]):
-            time.sleep(max(0.0, begun + seconds - time.monotonic()))
-            do(*arguments)
-            step.log(" ".join([getattr(do, "__qualname__", str(do)), *map(str, arguments)]))
-
-    def what_moved(self, step, before):
-        """By key; of unmoved ones only those that nothing was done to."""
-        after = self.fleet.places_of(self.keys)
-        touched = {self.fleet.memcacheds[host].address for host in step.backends_touched}
-        clients = [name for name, host in self.fleet.host_of_client.items()
-                   if host in step.hosts_touched]
-        return {"moved": [key for key in before if before[key] != after[key]],
-                "unmoved": [key for key in before
-                            if before[key] == after[key] and before[key][1] not in touched],
-                "clients_touched": clients, "memcacheds_touched": sorted(step.backends_touched)}
-
-    # A look into instances that keep their memory over the fault: what was in there before must be
-    # gone once the fleet says that it lost the instance and took it in again.
-
-    def plant(self, step):
-        planted = {}
-        incarnations = self.fleet.incarnations()
-        for host in step.backends_touched:
-            memcached = self.fleet.memcacheds[host]
-            if incarnations and memcached.plant():  # what is not in the ring may come
-                planted[host] = incarnations.get(memcached.address, 0)
-        return planted
-
-    def look_inside(self, planted):
-        incarnations = self.fleet.incarnations() if planted else {}
-        for host, incarnation in planted.items():
-            memcached = self.fleet.memcacheds[host]
-            is_anew = incarnations.get(memcached.address, incarnation) > incarnation
-            if is_anew and memcached.has_planted():
-                self.troubles.append(f"{memcached.address} was admitted and not flushed")
-                self.record(kind="event", at=time.monotonic_ns(), what=self.troubles[-1])
