@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The same schedule of faults, clients and checker for ringfence, for twemproxy on every host
 (auto_eject_hosts), and for libmemcached in every client (its failover, time-outs of 20 ms, 200 ms and
-2 s by host): stale hits side by side. Run by hand, as root:
-    compare.py --bin build/bin [--seconds 180] [--seed 1]
+2 s by host): stale hits side by side. Run by `tools/bench --faults`, or by hand, as root:
+    compare.py --bin build/bin [--seconds 180] [--seed 1] [--csv FILE]
 
 A fault of an agent meets the proxy of that host; libmemcached has neither. Faults follow each other
 when ringfence says that it is whole again; of the others nobody can say, so they have 4 s each time.
@@ -33,7 +33,9 @@ def run(fleet, settings, folder):
     with contextlib.suppress(OSError), open(f"{folder}/{fleet}.log", "w", encoding="ascii") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode != 0:
-        sys.exit(f"{fleet}: the run failed or was skipped:\n{done.stdout[-2000:]}{done.stderr}")
+        print(f"{fleet}: the run failed or was skipped:\n{done.stdout[-2000:]}{done.stderr}",
+              file=sys.stderr)
+        sys.exit(done.returncode)
     found = [re.search(pattern, done.stdout) for _, pattern in FIGURES]
     return [match.group(1) if match else "?" for match in found]
 
@@ -43,17 +45,22 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--csv", help="the table, for scripts")
     settings = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="rfn-compare-", dir="/tmp")
     rows = [("seed", settings.seed), ("seconds", settings.seconds), ("histories", folder)]
     print("\n".join(f"{name}: {value}" for name, value in rows), flush=True)
     print("| | " + " | ".join(name for name, _ in FIGURES) + " |")
     print("|---|" + "---|" * len(FIGURES), flush=True)
-    stale = {}
+    stale, lines = {}, [",".join(["fleet", *(name for name, _ in FIGURES)])]
     for fleet in FLEETS:
         found = run(fleet, settings, folder)
         stale[fleet] = int(found[3])
+        lines.append(",".join([fleet, *found]))
         print(f"| {fleet} | " + " | ".join(found) + " |", flush=True)
+    if settings.csv:
+        with open(settings.csv, "w", encoding="ascii") as csv:
+            csv.write("\n".join(lines) + "\n")
     if stale["ringfence"] > 0:
         sys.exit("ringfence had stale hits")
     if stale["twemproxy"] == 0 or stale["libmemcached"] == 0:
