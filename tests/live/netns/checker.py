@@ -368,8 +368,9 @@ def report(folder):
         print(error)
     return {"operations": operations, "hits": verdict.hits, "stale": verdict.stale,
             "lost_deletes": verdict.lost_deletes, "foreign": verdict.foreign,
-            "disorder": verdict.disorder, "ratios": ratios, "failed_unmoved": failed,
-            "longest_unmoved": longest[:5], "slow_unmoved": slow, "moved_ms": moved, "for_nothing": for_nothing, "errors": history.errors,
+            "disorder": verdict.disorder, "ratios": ratios, "quiet_s": (quiet[1] - quiet[0]) / 1e9,
+            "failed_unmoved": failed, "longest_unmoved": longest[:5], "slow_unmoved": slow,
+            "moved_ms": moved, "for_nothing": for_nothing, "errors": history.errors,
             "stale_at": verdict.stale_at, "steps": len(steps)}
 
 
