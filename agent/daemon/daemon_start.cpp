@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -18,6 +19,12 @@
 
 namespace ringfence::agent::daemon {
 namespace {
+
+// A thread of a port that has answered none of these askings in a row stands still: 5 s, as long as
+// systemd waits for this loop. Counted in this loop's own turns, not by the clock: a process or a
+// machine that stood still as a whole comes back with one.
+constexpr std::uint64_t port_asking_interval_ms = 500;
+constexpr std::uint32_t port_askings_max = 10;
 
 Error with_hint(Error error, const char* flag) {
   const bool is_forbidden =
@@ -58,11 +65,12 @@ Daemon::Daemon(config::Config config, Overrides overrides)
   clock_guard_ = std::make_unique<ClockGuard>(config_.lease.length);
   uv_timer_init(&loop_, &core_timer_);
   uv_timer_init(&loop_, &watchdog_timer_);
+  uv_timer_init(&loop_, &port_watch_timer_);
   uv_timer_init(&loop_, &sweep_timer_);
   uv_timer_init(&loop_, &marker_timer_);
   uv_timer_init(&loop_, &end_timer_);
-  core_timer_.data = watchdog_timer_.data = sweep_timer_.data = marker_timer_.data = this;
-  end_timer_.data = this;
+  core_timer_.data = watchdog_timer_.data = port_watch_timer_.data = sweep_timer_.data = this;
+  marker_timer_.data = end_timer_.data = this;
   for (uv_signal_t& handle : signals_) {
     uv_signal_init(&loop_, &handle);
     handle.data = this;
@@ -99,6 +107,7 @@ Status Daemon::start() {
   if (Status status = start_mesh(); !status) return status;
   start_signals();
   start_watchdog();
+  start_port_watch();
   start_sweeps();
   config_watch_ = std::make_unique<ConfigWatch>(&loop_, config_.path, [this] { reload(false); });
   if (!config_watch_->trouble().empty()) {
@@ -283,6 +292,27 @@ void Daemon::start_watchdog() {
   if (interval_ms == 0) return;
   uv_timer_start(
       &watchdog_timer_, [](uv_timer_t*) { notify_service_manager("WATCHDOG=1"); }, 0, interval_ms);
+}
+
+void Daemon::start_port_watch() {
+  uv_timer_start(
+      &port_watch_timer_,
+      [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->watch_ports(); },
+      port_asking_interval_ms, port_asking_interval_ms);
+}
+
+// This loop would go on renewing the lease for a port whose clients wait for ever.
+void Daemon::watch_ports() {
+  for (const auto& [name, host] : pools_) {
+    if (host->port().ask_for_life() < port_askings_max) continue;
+    log_line(
+        LogLevel::error,
+        fmt::format("pool {}: a thread of its port has stood still for {} s: this process ends "
+                    "itself, for its service manager to start it again; the segment keeps "
+                    "its place, clients of the port have to connect anew",
+                    name, port_asking_interval_ms * port_askings_max / 1000));
+    std::abort();
+  }
 }
 
 // Processes that were killed leave their counters behind.

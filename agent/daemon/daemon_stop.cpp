@@ -157,6 +157,7 @@ void Daemon::close_everything() {
   if (discovery_) discovery_->close();
   close_handle(reinterpret_cast<uv_handle_t*>(&core_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&watchdog_timer_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&port_watch_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&sweep_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&marker_timer_));
   close_handle(reinterpret_cast<uv_handle_t*>(&end_timer_));

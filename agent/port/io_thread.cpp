@@ -72,6 +72,14 @@ void IoThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::uint32_t IoThread::ask_for_life() {
+  const std::uint32_t unanswered = asked_ - answered_.load(std::memory_order_relaxed);
+  const bool is_posted = post([asking = ++asked_](IoThread& thread) {
+    thread.answered_.store(asking, std::memory_order_relaxed);
+  });
+  return is_posted ? unanswered : 0;
+}
+
 void IoThread::take_posts() {
   std::vector<Task> posts;
   {

@@ -52,6 +52,9 @@ class IoThread {
   [[nodiscard]] Status start();
   bool post(Task task);  // any thread; false: the thread ends, and the task is dropped
   void join();           // after finish() was posted
+  // Asks for a sign of life. How many askings before this one are unanswered; 0 once it has ended.
+  // The daemon's thread.
+  [[nodiscard]] std::uint32_t ask_for_life();
 
   // Takes a connected socket over.
   void adopt(int fd);
@@ -127,6 +130,10 @@ class IoThread {
   std::mutex posts_mutex_;
   std::vector<Task> posts_;      // guarded by posts_mutex_
   bool takes_no_posts_ = false;  // guarded by posts_mutex_; wake_ is closed then
+
+  std::uint32_t asked_ = 0;  // the daemon's thread
+  // The last asking that was answered. Relaxed: a count, no data hangs on it.
+  std::atomic<std::uint32_t> answered_{0};
 
   ThreadCounters counters_;
   Account input_, output_;

@@ -71,6 +71,7 @@ class PortImpl final : public Port {
   }
   void begin_drain(core::Duration deadline) override;
   void wait_drained() override;
+  [[nodiscard]] std::uint32_t ask_for_life() override;
   [[nodiscard]] PortCounters counters() const override;
   [[nodiscard]] std::vector<BackendCounters> backend_counters() const override;
 
@@ -220,6 +221,12 @@ void PortImpl::begin_drain(core::Duration deadline) {
 // Touches nothing but the threads: the daemon's thread goes on calling meanwhile.
 void PortImpl::wait_drained() {
   for (auto& thread : threads_) thread->join();
+}
+
+std::uint32_t PortImpl::ask_for_life() {
+  std::uint32_t unanswered = 0;
+  for (auto& thread : threads_) unanswered = std::max(unanswered, thread->ask_for_life());
+  return unanswered;
 }
 
 PortCounters PortImpl::counters() const {

@@ -85,6 +85,10 @@ class Port {
     wait_drained();
   }
 
+  // Asks each I/O thread for a sign of life. How many askings in a row the slowest has left
+  // unanswered; 0: all of them turn, or have ended.
+  [[nodiscard]] virtual std::uint32_t ask_for_life() = 0;
+
   [[nodiscard]] virtual PortCounters counters() const = 0;
   [[nodiscard]] virtual std::vector<BackendCounters> backend_counters() const = 0;
 };
