@@ -14,10 +14,10 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
-void Figures::print(std::size_t agent_count) {
+void Figures::print(const std::string& whose) {
   for (auto& [name, values] : values_) {
     std::sort(values.begin(), values.end());
-    std::printf("%zu,%s,%zu,%.3f,%.3f,%.3f\n", agent_count, name.c_str(), values.size(),
+    std::printf("%s,%s,%zu,%.3f,%.3f,%.3f\n", whose.c_str(), name.c_str(), values.size(),
                 percentile(values, 0.5), percentile(values, 0.99), values.back());
   }
   std::fflush(stdout);

@@ -17,8 +17,9 @@ class Figures {
   void add_ms(const std::string& name, std::int64_t ns) {
     add(name, static_cast<double>(ns) / ns_per_ms);
   }
-  // agents,name,count,median,p99,max for each name, and clears them.
-  void print(std::size_t agent_count);
+  // whose,name,count,median,p99,max for each name, and clears them.
+  void print(const std::string& whose);
+  void print(std::size_t agent_count) { print(std::to_string(agent_count)); }
 
  private:
   std::map<std::string, std::vector<double>> values_;
