@@ -37,7 +37,7 @@ row() { # WAY CONTENDER LABEL RETURN_LIMIT_S
     "$(count_of "$2" "$1_stale_total")" "$(count_of "$2" "$1_back_stale_total")"
 }
 rows() { # WAY
-  row "$1" ringfence 'ringfence, defaults' 15
+  row "$1" ringfence 'ringfence' 15
   row "$1" twemproxy_default 'twemproxy, defaults' 15
   row "$1" twemproxy_advised 'twemproxy, as advised' 45
   row "$1" twemproxy_readme 'twemproxy, as in its README' 15
@@ -57,17 +57,23 @@ cat <<TEXT
 ## What others need
 
 Measured $(date -u +%Y-%m-%d) under $(chrt -p $$ | sed -n '1s/.*: //p') on $(nproc) cores, load average $load_before before and $(cut -d ' ' -f 1 /proc/loadavg) after.
+Where that is above the number of cores, maxima and short gaps are the machine's; on one that others
+use too, \`chrt -r 5 tools/bench --failover\` keeps them off.
+
 \`$command\`
 
-What twemproxy, libmemcached and ringfence make of a memcached that is killed and started again, and of one
-that is stopped and goes on, $events times each. Each has 4 memcacheds of its own. A client asks for 32
-keys that live on the one that is lost, one request after the other: it gets a key, sets a newer value
-and gets it again, rests 1 ms, and takes the next key. An outage takes $minimum_s to $((minimum_s + 2)) s; the client
-is a new one each time, the memcacheds stay. Served: set, and the same value read, after the first
-request failed; serves again: the same, found on the memcached itself, counted from its first answer
-or SIGCONT. Median / maximum; counts are medians of an outage, stale reads the sum of all.
-Slow: more than 50 ms. Not served: sum of all gaps of 10 ms and more. A read is stale when it gives
-a value older than the last one whose set was acknowledged.
+What twemproxy, libmemcached and ringfence make of a memcached that is killed and started again, and
+of one that is stopped and goes on, $events times each, all at the same time. Each has 4 memcacheds of
+its own, which stay. A client, a new one each time, asks for 32 keys that live on the one that is lost,
+one request after the other: it gets a key, sets a newer value and gets it again, rests 1 ms, and takes
+the next key. An outage takes $minimum_s to $((minimum_s + 2)) s.
+
+Served elsewhere: a value is set, and read again, on another memcached, counted from the signal. Serves
+again: the same, found on the memcached that was lost, counted from its first answer or from SIGCONT.
+Both median / maximum. Other columns: medians of an outage, stale reads the sum of all. Slow: more than
+50 ms. Not served: all gaps of 10 ms and more. Stale: a value older than the last one whose set was
+acknowledged. While the memcached is gone that is left from the outage before, on those that stand in;
+after its return, its own old value.
 
 Killed, and started again:
 
@@ -83,11 +89,12 @@ $(rows stopped)
   \`notes/recommendation.md\` says under "Liveness" and "Timeout": \`auto_eject_hosts: true\`,
   \`server_retry_timeout: 30000\` (the default too), \`server_failure_limit: 3\`, \`timeout: 400\`. As in
   its README: pool gamma there, the same but \`server_retry_timeout: 2000\`. An ejected server is asked
-  again when that time has passed, by requests for its keys: back it is after up to that long, and
-  while it is gone they fail again each time.
-- ringfence: a fleet of 3 agents, all on this machine too, and the linked client. All as it comes but
-  \`hold_down_max\`: a memcached that returns waits 1 s, each time, and is flushed before it serves.
-  What a fleet of 10 needs until all its hosts agree stands in "A fleet".
+  again when that time has passed, by requests for its keys: it serves again up to that long after its
+  return, and while it is gone they fail each time.
+- ringfence: a fleet of 3 agents, all on this machine too, and the linked client, which waits for a
+  change that is under way. All as it comes but \`hold_down_max\`: a memcached that returns is held off
+  for 1 s each time (else twice as long each time, up to 1 min), and flushed before it serves. What a
+  fleet of 10 needs until all its hosts agree stands in "A fleet".
 - libmemcached $(dpkg-query -W -f '${Version}' libmemcached11 2>/dev/null | sed 's/-.*//'), defaults: a failed server is asked again after 2 s
   (\`RETRY_TIMEOUT\`), requests take up to 5 s (\`POLL_TIMEOUT\`), connecting 4 s. Removing:
   \`REMOVE_FAILED_SERVERS\` and ketama, all else as it comes: 5 failures (\`SERVER_FAILURE_LIMIT\`) with
@@ -108,5 +115,4 @@ mcrouter, which was **not measured**: what its documentation and source say.
 
 The numbers are the defaults of \`mcrouter/mcrouter_options_list.h\` (facebook/mcrouter, commit 9d7f434 of
 August 2026), the pages those of its wiki on GitHub.
-
 TEXT
