@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "agent/port/io_thread.hpp"
+#include "agent/port/text_form.hpp"
 
 namespace ringfence::agent::port {
 
@@ -121,9 +122,10 @@ void Client::run() {
   if (!wants_to_run_) thread_.mark_dirty(*this);
 }
 
-Request& Client::make_request(Verb verb) {
+Request& Client::make_request(Verb verb, const ReplyForm& form) {
   Request* request = thread_.requests().take();
   request->client = this;
+  request->form = &form;
   request->verb = verb;
   return *request;
 }
@@ -152,7 +154,7 @@ void Client::answer_locally(std::string_view text) {
     thread_.mark_dirty(*this);
     return;
   }
-  Request& request = make_request(Verb::version);
+  Request& request = make_request(Verb::version, text_form());
   queue(request);
   reply(request, text);
   answered(request);
@@ -201,6 +203,7 @@ void Client::hold(Request& request, std::string_view bytes) {
 void Client::drop_reply(Request& request) {
   buffered_bytes_ -= std::min(buffered_bytes_, request.reply.size_bytes());
   request.reply.clear();
+  request.holds_value = false;
 }
 
 void Client::answered(Request& request) {

@@ -39,7 +39,7 @@ class Client final : public SocketOwner {
   }
   [[nodiscard]] const ChunkRef& input_chunk() const noexcept { return input_; }
   void consume(std::size_t bytes);
-  [[nodiscard]] Request& make_request(Verb verb);
+  [[nodiscard]] Request& make_request(Verb verb, const ReplyForm& form);
   void submit(Request& request);  // in the order of the commands, to the dispatcher
   void queue(Request& request);   // in the order of the commands; somebody else answers it
   void answer_locally(std::string_view text);

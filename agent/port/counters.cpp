@@ -42,29 +42,26 @@ void count_command(ThreadCounters& counters, shim::text::Verb verb) noexcept {
   if (verb >= Verb::set && verb <= Verb::cas) counters.cmd_set.add();
 }
 
-void count_line(ThreadCounters& counters, shim::text::Verb verb, std::string_view line) noexcept {
+void count_outcome(ThreadCounters& counters, shim::text::Verb verb, Outcome outcome) noexcept {
   using shim::text::Verb;
-  const bool is_missing = line.starts_with("NOT_FOUND");
-  const bool is_number = !line.empty() && line.front() >= '0' && line.front() <= '9';
+  const bool is_missing = outcome == Outcome::not_found;
+  const bool is_done = outcome == Outcome::done;
   switch (verb) {
     case Verb::delete_key:
-      if (is_missing) counters.delete_misses.add();
-      if (line.starts_with("DELETED")) counters.delete_hits.add();
+      (is_missing ? counters.delete_misses : counters.delete_hits).add(is_missing || is_done);
       break;
     case Verb::incr:
-      (is_missing ? counters.incr_misses : counters.incr_hits).add(is_missing || is_number);
+      (is_missing ? counters.incr_misses : counters.incr_hits).add(is_missing || is_done);
       break;
     case Verb::decr:
-      (is_missing ? counters.decr_misses : counters.decr_hits).add(is_missing || is_number);
+      (is_missing ? counters.decr_misses : counters.decr_hits).add(is_missing || is_done);
       break;
     case Verb::touch:
-      if (is_missing) counters.touch_misses.add();
-      if (line.starts_with("TOUCHED")) counters.touch_hits.add();
+      (is_missing ? counters.touch_misses : counters.touch_hits).add(is_missing || is_done);
       break;
     case Verb::cas:
-      if (is_missing) counters.cas_misses.add();
-      if (line.starts_with("EXISTS")) counters.cas_badval.add();
-      if (line.starts_with("STORED")) counters.cas_hits.add();
+      if (outcome == Outcome::exists) counters.cas_badval.add();
+      (is_missing ? counters.cas_misses : counters.cas_hits).add(is_missing || is_done);
       break;
     default:
       break;

@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <string_view>
 
 #include "agent/port/port.hpp"
 #include "shim/text/request.hpp"
@@ -43,8 +42,15 @@ struct ThreadCounters {
   void add_to(PortCounters& sum) const noexcept;
 };
 
+// What a reply without a value means, whatever its protocol.
+enum class Outcome : std::uint8_t {
+  done,  // STORED, DELETED, TOUCHED, a number
+  not_found,
+  exists,  // cas: changed meanwhile
+  other,   // NOT_STORED, and errors
+};
+
 void count_command(ThreadCounters& counters, shim::text::Verb verb) noexcept;
-// `line`: what the backend answered to it.
-void count_line(ThreadCounters& counters, shim::text::Verb verb, std::string_view line) noexcept;
+void count_outcome(ThreadCounters& counters, shim::text::Verb verb, Outcome outcome) noexcept;
 
 }  // namespace ringfence::agent::port

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 
-#include "agent/port/answers.hpp"
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "agent/port/reply_form.hpp"
 #include "shim/route.hpp"
+#include "shim/text/port_answers.hpp"
 
 namespace ringfence::agent::port {
 
 using shim::RouteStatus;
 using shim::TicketStatus;
+namespace answers = shim::text::port_answers;
 
 bool Dispatcher::may_send(const Request& request) const noexcept {
   return request.ticket.status == RouteStatus::ok ||
@@ -201,7 +203,7 @@ bool Dispatcher::has_moved(const Request& request) const noexcept {
 
 void Dispatcher::on_line(Request& request, std::string_view line) {
   if (request.is_noreply || request.client->is_closed()) {
-    count_line(thread_.counters(), request.verb, line);
+    count(request, line);
     request.client->answered(request);
     return;
   }
@@ -219,12 +221,14 @@ ValueFate Dispatcher::on_value(Request& request, const shim::text::ReplyEvent& h
   client.note_value(header.value_bytes);
   const TicketStatus status = status_of(request);
   if (status == TicketStatus::changed) return ValueFate::discard;
-  answers::ValueLine line(request.key, header);
+  ReplyText head;
+  request.form->begin_value(request, header, head);
   if (status == TicketStatus::lease_lapsed) {
-    client.hold(request, line.view());
+    client.hold(request, head.view());
+    request.holds_value = true;
     return ValueFate::hold;
   }
-  client.reply(request, line.view());
+  client.reply(request, head.view());
   return ValueFate::deliver;
 }
 
@@ -243,10 +247,10 @@ void Dispatcher::on_value_done(Request& request, ValueFate fate) {
   } else if (fate == ValueFate::discard_as_miss) {
     on_miss(request);
   } else if (fate == ValueFate::deliver) {
-    request.client->reply(request, "\r\n");
+    request.client->reply(request, request.form->end_of_value());
     finish_value(request);
   } else if (fate == ValueFate::hold) {
-    request.client->hold(request, "\r\n");
+    request.client->hold(request, request.form->end_of_value());
     judge_reply(request);
   } else {
     redo_or_fail(request);
@@ -257,20 +261,21 @@ void Dispatcher::on_miss(Request& request) {
   thread_.counters().get_misses.add();
   thread_.counters().backends[request.ticket.backend()].misses.add();
   if (is_get_and_touch(request.verb)) thread_.counters().touch_misses.add();
-  if (request.ends_reply) request.client->reply(request, "END\r\n");
-  request.client->answered(request);
+  ReplyText text;
+  request.form->miss(request, text);
+  finish(request, text);
 }
 
 // A whole reply lies in request.reply. May it be believed now?
 void Dispatcher::judge_reply(Request& request) {
   const TicketStatus status = status_of(request);
   if (status == TicketStatus::holds) {
-    if (is_retrieval(request.verb)) {
+    if (request.holds_value) {
       finish_value(request);
     } else {
-      count_line(thread_.counters(), request.verb, request.reply.front());
-      request.client->reply(request, "\r\n");
-      request.client->answered(request);
+      const std::string line(request.reply.front());
+      request.client->drop_reply(request);
+      finish_line(request, line);
     }
     return;
   }
@@ -316,7 +321,10 @@ void Dispatcher::finish_moved(Request& request) {
   const bool is_not_found_true = request.ticket.pool_word.has_tags() && has_moved(request) &&
                                  !is_retrieval(request.verb) && !is_storage(request.verb);
   if (is_not_found_true) {
-    finish_line(request, "NOT_FOUND");
+    count_outcome(thread_.counters(), request.verb, Outcome::not_found);
+    ReplyText text;
+    request.form->not_found(request, text);
+    finish(request, text);
   } else {
     fail(request, answers::view_changed);
   }
@@ -355,11 +363,20 @@ void Dispatcher::on_lost(Request& request, LossKind kind) {
   }
 }
 
-void Dispatcher::finish_line(Request& request, std::string_view line) {
-  count_line(thread_.counters(), request.verb, line);
-  request.client->reply(request, line);
-  request.client->reply(request, "\r\n");
+void Dispatcher::count(const Request& request, std::string_view line) {
+  count_outcome(thread_.counters(), request.verb, request.form->outcome_of(request, line));
+}
+
+void Dispatcher::finish(Request& request, const ReplyText& text) {
+  request.client->reply(request, text.view());
   request.client->answered(request);
+}
+
+void Dispatcher::finish_line(Request& request, std::string_view line) {
+  count(request, line);
+  ReplyText text;
+  request.form->line(request, line, text);
+  finish(request, text);
 }
 
 void Dispatcher::finish_value(Request& request) {
@@ -367,20 +384,23 @@ void Dispatcher::finish_value(Request& request) {
   counters.get_hits.add();
   counters.backends[request.ticket.backend()].hits.add();
   if (is_get_and_touch(request.verb)) counters.touch_hits.add();
-  if (request.ends_reply) request.client->reply(request, "END\r\n");
+  request.client->reply(request, request.form->after_hit(request));
   request.client->answered(request);
 }
 
 // The answer that leaves clients usable: a get misses, a store was not done; a delete is never
 // called done, so it is an error.
 void Dispatcher::fail(Request& request, std::string_view why) {
+  ReplyText text;
   if (is_retrieval(request.verb)) {
     thread_.counters().get_misses.add();
-    if (request.ends_reply) request.client->reply(request, "END\r\n");
+    request.form->miss(request, text);
+  } else if (is_storage(request.verb)) {
+    request.form->not_stored(request, text);
   } else {
-    request.client->reply(request, is_storage(request.verb) ? answers::not_stored : why);
+    request.form->failure(request, why, text);
   }
-  request.client->answered(request);
+  finish(request, text);
 }
 
 }  // namespace ringfence::agent::port

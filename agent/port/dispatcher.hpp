@@ -24,6 +24,7 @@
 namespace ringfence::agent::port {
 
 class IoThread;
+class ReplyText;
 
 enum class ValueFate : std::uint8_t {
   deliver,
@@ -77,6 +78,8 @@ class Dispatcher {
   void redo_or_fail(Request& request);
   void redo(Request& request);
 
+  void count(const Request& request, std::string_view line);
+  void finish(Request& request, const ReplyText& text);
   void finish_line(Request& request, std::string_view line);
   void finish_value(Request& request);
   void fail(Request& request, std::string_view why);

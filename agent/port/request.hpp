@@ -23,6 +23,7 @@
 namespace ringfence::agent::port {
 
 class Client;
+class ReplyForm;
 using shim::text::has_one_key;
 using shim::text::is_get_and_touch;
 using shim::text::is_plain_get;
@@ -46,6 +47,7 @@ struct ParkedLinks {
 
 struct Request {
   Client* client = nullptr;
+  const ReplyForm* form = nullptr;    // how its client is answered
   Request* next_of_client = nullptr;  // in the order of the client's commands
   Request* next_of_link = nullptr;    // in the order of the backend's replies
   ParkedLinks parked_of_thread;       // in the order of parking
@@ -74,6 +76,7 @@ struct Request {
   bool is_routed = false;     // the ticket names its slot
   bool is_sent = false;       // some of it may have reached a backend
   bool is_answered = false;
+  bool holds_value = false;          // `reply` is a value, not a line: it waits for the lease
   bool is_partly_delivered = false;  // some of its value is on the way to the client
 };
 

@@ -5,6 +5,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/stats_text.hpp"
+#include "agent/port/text_form.hpp"
 #include "shim/text/line.hpp"
 #include "shim/wire_key.hpp"
 
@@ -32,7 +33,7 @@ bool has_reserved_key(Client& client, const shim::text::Request& parsed) {
 }
 
 Request& request_of(Client& client, const shim::text::Request& parsed) {
-  Request& request = client.make_request(parsed.verb);
+  Request& request = client.make_request(parsed.verb, text_form());
   request.bytes = client.input_chunk();
   request.key = parsed.keys.front();
   request.client_flags = parsed.client_flags;
@@ -119,7 +120,7 @@ Take TextCommands::take_parsed(Client& client, std::size_t line_bytes) {
 Take TextCommands::take_keys(Client& client) {
   shim::text::Words words(rest_.keys);
   while (!rest_.keys.empty() && client.may_take()) {
-    Request& request = client.make_request(rest_.verb);
+    Request& request = client.make_request(rest_.verb, text_form());
     request.bytes = rest_.bytes;
     request.key = words.next();
     request.exptime = rest_.exptime;
@@ -185,7 +186,7 @@ Take TextCommands::take_flush_all(Client& client, std::size_t line_bytes) {
     answer(client, parsed, "CLIENT_ERROR delayed flush is not supported\r\n");
   } else {
     if (!client.is_idle()) return Take::blocked;  // what was sent before it must not outlive it
-    Request& request = client.make_request(Verb::flush_all);
+    Request& request = client.make_request(Verb::flush_all, text_form());
     request.is_noreply = parsed.is_noreply;
     client.queue(request);
     client.consume(line_bytes);

@@ -1,0 +1,68 @@
+#include "agent/port/text_form.hpp"
+
+#include "shim/text/command.hpp"
+#include "shim/text/number.hpp"
+#include "shim/text/port_answers.hpp"
+
+namespace ringfence::agent::port {
+namespace {
+
+class TextForm final : public ReplyForm {
+ public:
+  // VALUE <key> <flags> <bytes>[ <cas>], with the client's own key.
+  void begin_value(const Request& request, const shim::text::ReplyEvent& header,
+                   ReplyText& out) const noexcept override {
+    out.add("VALUE ");
+    out.add(request.key);
+    out.add(" ");
+    out.add(header.client_flags);
+    out.add(" ");
+    out.add(shim::text::Digits(header.value_bytes).view());
+    if (header.has_cas) {
+      out.add(" ");
+      out.add(header.cas_unique);
+    }
+    out.add("\r\n");
+  }
+  [[nodiscard]] std::string_view end_of_value() const noexcept override { return "\r\n"; }
+  [[nodiscard]] std::string_view after_hit(const Request& request) const noexcept override {
+    return request.ends_reply ? "END\r\n" : "";
+  }
+  void miss(const Request& request, ReplyText& out) const noexcept override {
+    out.add(after_hit(request));
+  }
+  void line(const Request& /*request*/, std::string_view line,
+            ReplyText& out) const noexcept override {
+    out.add(line);
+    out.add("\r\n");
+  }
+  [[nodiscard]] Outcome outcome_of(const Request& /*request*/,
+                                   std::string_view line) const noexcept override {
+    if (line.starts_with("NOT_FOUND")) return Outcome::not_found;
+    if (line.starts_with("EXISTS")) return Outcome::exists;
+    const bool is_done = line.starts_with("STORED") || line.starts_with("DELETED") ||
+                         line.starts_with("TOUCHED") ||
+                         (!line.empty() && shim::text::is_digit(line.front()));
+    return is_done ? Outcome::done : Outcome::other;
+  }
+  void not_found(const Request& /*request*/, ReplyText& out) const noexcept override {
+    out.add("NOT_FOUND\r\n");
+  }
+  void not_stored(const Request& /*request*/, ReplyText& out) const noexcept override {
+    out.add(shim::text::port_answers::not_stored);
+  }
+  void failure(const Request& /*request*/, std::string_view why,
+               ReplyText& out) const noexcept override {
+    out.add(why);
+  }
+};
+
+constexpr TextForm form;
+
+}  // namespace
+
+const ReplyForm& text_form() noexcept {
+  return form;
+}
+
+}  // namespace ringfence::agent::port
