@@ -75,8 +75,9 @@ WireKey::WireKey(std::string_view key, shm_layout::PoolWord pool,
   }
   const std::size_t generation_size = generation_digits(generation);
   const std::size_t tag_size = 1 + salt_digits + generation_size;
-  const bool is_shortened = key.size() + tag_size > key_bytes_max;
-  const std::size_t kept = is_shortened ? key_bytes_max - tag_size - digest_digits : key.size();
+  const std::size_t room = wire_key_room(key);
+  const bool is_shortened = key.size() + tag_size > room;
+  const std::size_t kept = is_shortened ? room - tag_size - digest_digits : key.size();
   std::memcpy(out, key.data(), kept);
   out += kept;
   if (is_shortened) {

@@ -5,9 +5,10 @@
 //
 // Digits are base64url's 64 characters, which hold neither '~' nor '!': the last of these two marks
 // splits a wire key in one way only, so two keys never share a wire key. A key is shortened when
-// key and tag do not fit 250 bytes (memcached, protocol.txt "Keys"); the digest is seeded with the
-// salt. With tags off the wire key is the key.
-// Pure; any thread; no allocation.
+// key and tag do not fit 250 bytes (memcached, protocol.txt "Keys"), or, for a key that no text
+// line can hold, the 186 that fit 250 in base64: whatever protocol a key comes by, it has one wire
+// key. The digest is seeded with the salt. With tags off the wire key is the key. Pure; any thread;
+// no allocation.
 #pragma once
 
 #include <array>
@@ -22,12 +23,27 @@ namespace ringfence::shim {
 
 inline constexpr std::size_t key_bytes_max = 250;
 inline constexpr std::size_t tag_bytes_max = 9;
+// A key that travels in base64 (the text protocol's b flag): 62 groups of 4 characters are 248.
+inline constexpr std::size_t encoded_key_bytes_max = key_bytes_max / 4 * 3;
 
 inline constexpr char plain_mark = '~';
 inline constexpr char shortened_mark = '!';
 
 // Keys that the agent keeps on a backend for itself (claim, canary) begin so.
 inline constexpr std::string_view reserved_key_prefix = "ringfence!";
+
+// Whether `key` can stand in a line of the text protocol as it is.
+[[nodiscard]] constexpr bool is_text_word(std::string_view key) noexcept {
+  for (const char c : key) {
+    if (c == ' ' || c == '\n' || c == '\0') return false;
+  }
+  return true;
+}
+// The bytes that `key` and its tag may have together.
+[[nodiscard]] constexpr std::size_t wire_key_room(std::string_view key) noexcept {
+  const bool fits_any_way = key.size() + tag_bytes_max <= encoded_key_bytes_max;
+  return fits_any_way || is_text_word(key) ? key_bytes_max : encoded_key_bytes_max;
+}
 
 // What stands behind a plain key: mark, salt and generation; empty without tags. Keys of one
 // generation share it, so who writes many keys makes it once.
@@ -43,7 +59,7 @@ class Tag {
   }
   // Whether `key` is followed by it on the wire; else it is shortened.
   [[nodiscard]] bool fits(std::string_view key) const noexcept {
-    return key.size() + size_ <= key_bytes_max;
+    return key.size() + size_ <= wire_key_room(key);
   }
 
  private:

@@ -87,6 +87,26 @@ ReplyEvent read_single_line(std::string_view line) noexcept {
   return is_number || is_word ? whole_line(ReplyEventKind::line, line) : violation();
 }
 
+// VA <bytes>[ <flags>]
+ReplyEvent read_meta_value(std::string_view line) noexcept {
+  Words words(line.substr(3));
+  const auto length = read_plain(words.next(), value_bytes_max);
+  if (!length) return violation();
+  ReplyEvent event;
+  event.kind = ReplyEventKind::value_header;
+  event.value_bytes = static_cast<std::uint32_t>(*length);
+  event.bytes = words.rest();
+  return event;
+}
+
+ReplyEvent read_meta_line(std::string_view line) noexcept {
+  if (line.starts_with("VA ")) return read_meta_value(line);
+  const std::string_view name = line.substr(0, line.find(' '));
+  const bool is_known = name == "HD" || name == "EN" || name == "NS" || name == "EX" ||
+                        name == "NF" || name == "ME" || is_error_line(line);
+  return is_known ? whole_line(ReplyEventKind::line, line) : violation();
+}
+
 ReplyEvent read_line(ReplyShape shape, std::string_view line) noexcept {
   switch (shape) {
     case ReplyShape::line:
@@ -95,6 +115,8 @@ ReplyEvent read_line(ReplyShape shape, std::string_view line) noexcept {
       return read_values_line(line);
     case ReplyShape::stats:
       return read_stats_line(line);
+    case ReplyShape::meta:
+      return read_meta_line(line);
   }
   return violation();
 }

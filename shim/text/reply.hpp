@@ -1,4 +1,4 @@
-// memcached's classic text protocol, the side that reads replies.
+// memcached's text protocols, classic and meta, the side that reads replies.
 // Incremental: feed it the bytes that have arrived; it says what they begin with. Values are never
 // copied: they come as spans of the caller's buffer as they arrive.
 // Pure; one parser a backend connection; no allocation. A backend is hostile input: every number is
@@ -18,11 +18,13 @@ enum class ReplyShape : std::uint8_t {
   line,    // STORED, DELETED, 42, OK, ERROR...
   values,  // VALUE blocks, then END
   stats,   // STAT lines, then END (or RESET / OK / an error line)
+  meta,    // VA and its value, or one line: HD, EN, NS, EX, NF, ME...
 };
 
 enum class ReplyEventKind : std::uint8_t {
   need_more,
-  value_header,  // key, client_flags, value_bytes, cas (has_cas): a value of that size follows
+  value_header,  // key, client_flags, value_bytes, cas (has_cas): a value of that size follows;
+                 // meta: value_bytes, and the flags as bytes
   value_bytes,   // bytes: some of the value; the closing CRLF is checked and left out
   value_done,    // the value and its CRLF are whole
   stat,          // bytes: "name value" of one STAT line

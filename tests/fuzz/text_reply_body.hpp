@@ -70,7 +70,7 @@ inline void try_expected_value(std::string_view bytes, std::string_view key) {
 // The first byte chooses the shape, the second how the rest is cut.
 inline void try_replies(std::string_view bytes) {
   if (bytes.size() < 2) return;
-  const auto shape = static_cast<ReplyShape>(static_cast<unsigned char>(bytes[0]) % 3);
+  const auto shape = static_cast<ReplyShape>(static_cast<unsigned char>(bytes[0]) % 4);
   const std::size_t piece_bytes = 1 + static_cast<unsigned char>(bytes[1]) % 64;
   bytes.remove_prefix(2);
   try_expected_value(bytes, "k");

@@ -35,7 +35,7 @@ TEST(RandomBytes, RequestsThenNothingIsReadOutsideAndLinesStandAlone) {
 }
 
 TEST(RandomBytes, RepliesThenTheSameHoweverTheyAreCut) {
-  constexpr std::array<std::string_view, 18> pieces = {"VALUE k~t 0 3\r\n",
+  constexpr std::array<std::string_view, 22> pieces = {"VALUE k~t 0 3\r\n",
                                                        "VALUE k 7 3 12\r\nabc\r\n",
                                                        "VALUE ",
                                                        "VALUE k 0 3\r\n",
@@ -52,10 +52,14 @@ TEST(RandomBytes, RepliesThenTheSameHoweverTheyAreCut) {
                                                        "\n",
                                                        "ERROR\r\n",
                                                        "42\r\n",
-                                                       "SERVER_ERROR x\r\n"};
+                                                       "SERVER_ERROR x\r\n",
+                                                       "VA 3 t-1 W\r\n",
+                                                       "VA 3\r\n",
+                                                       "HD O1\r\n",
+                                                       "EN\r\n"};
   std::mt19937 random(2);
   for (int round = 0; round < 50'000; ++round) {
-    std::string bytes = {static_cast<char>(random() % 3), static_cast<char>(random())};
+    std::string bytes = {static_cast<char>(random() % 4), static_cast<char>(random())};
     bytes += random_bytes(random, pieces);
     try_replies(bytes);
   }

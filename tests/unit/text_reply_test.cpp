@@ -83,6 +83,18 @@ TEST(ReplyParser, StatsCutAnywhereThenWhole) {
                       "line CLIENT_ERROR bad command line;");
 }
 
+TEST(ReplyParser, MetaAnswersCutAnywhereThenWhole) {
+  for (const std::string line :
+       {"HD", "EN", "NS c0", "EX", "NF O1", "HD s5 t-1 O1 W", "ME k exp=-1 la=0", "ERROR",
+        "CLIENT_ERROR bad data chunk", "SERVER_ERROR out of memory storing object"}) {
+    expect_at_every_cut(ReplyShape::meta, line + "\r\n", "line " + line + ";");
+  }
+  expect_at_every_cut(ReplyShape::meta, "VA 5\r\nhello\r\nHD\r\n", "value   5:hello;line HD;");
+  expect_at_every_cut(ReplyShape::meta, "VA 0 t-1 O1\r\n\r\n", "value   0:;");
+  ReplyParser parser;
+  EXPECT_EQ(parser.next(ReplyShape::meta, "VA 2 t-1 O1 W\r\n").bytes, "t-1 O1 W");
+}
+
 TEST(ReplyParser, PipelinedRepliesThenOneAtATime) {
   ReplyParser parser;
   const std::string_view bytes = "STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n";
@@ -118,6 +130,10 @@ TEST(ReplyParser, ReplyOfAnotherShapeThenViolation) {
   expect_violation(ReplyShape::values, "STAT pid 1\r\n");
   expect_violation(ReplyShape::stats, "VALUE k 0 1\r\n");
   expect_violation(ReplyShape::stats, "STORED\r\n");
+  for (const char* line : {"STORED\r\n", "END\r\n", "MN\r\n", "HDx\r\n", "VALUE k 0 1\r\n", "5\r\n",
+                           "\r\n", "VA\r\n"}) {
+    expect_violation(ReplyShape::meta, line);
+  }
 }
 
 TEST(ReplyParser, MalformedLineThenViolation) {
@@ -140,6 +156,9 @@ TEST(ReplyParser, NumberOutOfBoundsThenViolation) {
   expect_violation(ReplyShape::values, "VALUE k 0 18446744073709551617\r\n");
   expect_violation(ReplyShape::values, "VALUE k -1 1\r\n");
   expect_violation(ReplyShape::values, "VALUE k 0 1 18446744073709551616\r\n");
+  expect_violation(ReplyShape::meta, "VA 1073741825\r\n");
+  expect_violation(ReplyShape::meta, "VA -1\r\n");
+  expect_violation(ReplyShape::meta, "VA t5\r\n");
   EXPECT_EQ(transcript(ReplyShape::values, "VALUE k 0 1073741824\r\n", 0), "value k 0 1073741824:");
 }
 

@@ -62,6 +62,22 @@ TEST(WireKey, ShortenedKeyUnderAnotherSaltThenAnotherDigest) {
   EXPECT_NE(split_wire_key(one)->key, split_wire_key(other)->key);
 }
 
+// In base64 they must fit 250 characters too.
+TEST(WireKey, KeyThatNoTextLineCanHoldThenShortenedAbove186Bytes) {
+  for (const char broken : {' ', '\n', '\0'}) {
+    const std::string fits = broken + std::string(encoded_key_bytes_max - 5, 'k');
+    EXPECT_EQ(wire(fits, 0), fits + "~aBA");
+    const std::string too_long = fits + 'k';
+    EXPECT_TRUE(split_wire_key(wire(too_long, 0))->is_shortened);
+    EXPECT_EQ(wire(too_long, 0).size(), encoded_key_bytes_max);
+    EXPECT_NE(wire(too_long, 0), wire(too_long + 'k', 0));
+    EXPECT_EQ(wire(broken + std::string(key_bytes_max - 1, 'k'), generation_max).size(),
+              encoded_key_bytes_max);
+    EXPECT_FALSE(Tag(tagged, 0).fits(too_long));
+    EXPECT_TRUE(Tag(tagged, 0).fits(fits));
+  }
+}
+
 // A client's key that looks like a wire key gets a tag of its own, so it stays apart.
 TEST(WireKey, KeyThatEndsLikeATagThenStillApart) {
   EXPECT_EQ(wire("k~aBA", 0), "k~aBA~aBA");

@@ -1,0 +1,44 @@
+// What is hidden and where the key goes; see show.hpp. Pure; any thread.
+#include "shim/meta/show.hpp"
+
+namespace ringfence::shim::meta {
+
+bool is_hidden(const Command& command, std::string_view line) noexcept {
+  if (!command.is_quiet || !is_status(line)) return false;
+  const std::string_view status = line.substr(0, 2);
+  switch (command.verb) {
+    case Verb::get:
+      return status == "EN";
+    case Verb::set:
+    case Verb::delete_key:
+    case Verb::arithmetic:
+      return status == "HD";
+    case Verb::show:
+    case Verb::noop:
+      return false;
+  }
+  return false;
+}
+
+bool is_status(std::string_view line) noexcept {
+  if (line.size() > 2 && line[2] != ' ') return false;
+  const std::string_view name = line.substr(0, 2);
+  return name == "HD" || name == "EN" || name == "NS" || name == "EX" || name == "NF";
+}
+
+std::size_t place_of(std::string_view flags, char letter) noexcept {
+  text::Words words(flags);
+  for (auto word = words.next(); !word.empty(); word = words.next()) {
+    if (word.front() == letter) return static_cast<std::size_t>(word.data() - flags.data());
+  }
+  return std::string_view::npos;
+}
+
+std::string_view item_of(std::string_view line) noexcept {
+  if (!line.starts_with("ME ")) return {};
+  // The last of them: a key may hold the same.
+  const std::size_t end = line.rfind(" exp=");
+  return end == std::string_view::npos ? std::string_view{} : line.substr(end);
+}
+
+}  // namespace ringfence::shim::meta
