@@ -177,16 +177,16 @@ TEST_F(MetaAgainstMemcached, Base64WordsThenTheSameAnswer) {
   }
 }
 
-// The key that our parser decodes is the one that memcached stores.
+// The key that our parser decodes is the one that memcached looks for.
 TEST_F(MetaAgainstMemcached, Base64WordsThenMemcachedsKey) {
   for (const std::string word :
        {"Zm9v", "Zm9vYg==", "-Zm.9v-", "Zg==Zm9v", "Zh==", "Z=9v", "AA=A", "YSBi", "AAEC/w=="}) {
-    const std::string line = "mg " + word + " k b N30\r\n";
+    const std::string line = "mg " + word + " k b\r\n";
     meta::Request request;
     ASSERT_EQ(meta::parse_request(line, request).status, ParseStatus::request);
     const meta::Base64Key again(request.command.key);
     const std::string answer = client_->answer(line);
-    EXPECT_EQ(answer, "HD k" + std::string(again.view()) + " b W\r\n") << word;
+    EXPECT_EQ(answer, "EN k" + std::string(again.view()) + " b\r\n") << word;
   }
 }
 

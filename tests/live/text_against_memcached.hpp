@@ -10,11 +10,12 @@
 #include <memory>
 #include <string>
 
-#include "shim/text/request.hpp"
+#include "shim/text/command.hpp"
 #include "tests/live/support/memcached.hpp"
 
 namespace ringfence::live {
 
+using shim::text::is_storage;
 using shim::text::parse_request;
 using shim::text::ParseResult;
 using shim::text::ParseStatus;
@@ -24,11 +25,6 @@ using shim::text::Verb;
 // Told apart from anything memcached answers to the line under test.
 inline constexpr std::string_view sentinel = "version\r\n";
 inline constexpr std::string_view sentinel_answer = "VERSION 1.6.18\r\n";
-
-inline bool is_storage(Verb verb) {
-  return verb == Verb::set || verb == Verb::add || verb == Verb::replace || verb == Verb::append ||
-         verb == Verb::prepend || verb == Verb::cas;
-}
 
 // A connection on which whole answers are read: up to the sentinel's, or the close.
 class RawClient {
