@@ -74,6 +74,7 @@ class BackendLink final : public SocketOwner {
   [[nodiscard]] Taken take_replies(const ChunkRef& chunk, std::string_view& bytes);
   [[nodiscard]] bool take_event(const shim::text::ReplyEvent& event, const ChunkRef& chunk);
   [[nodiscard]] bool take_header(const shim::text::ReplyEvent& event);
+  [[nodiscard]] bool take_meta_header(const shim::text::ReplyEvent& event);
   void take_value_done();
   void take_end();
   [[nodiscard]] bool take_line(std::string_view line);

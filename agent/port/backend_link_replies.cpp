@@ -9,6 +9,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
+#include "agent/port/meta_form.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
@@ -16,6 +17,15 @@ namespace ringfence::agent::port {
 using shim::text::ReplyEvent;
 using shim::text::ReplyEventKind;
 using shim::text::ReplyShape;
+
+namespace {
+
+ReplyShape shape_of(const Request& request) noexcept {
+  if (request.is_meta) return ReplyShape::meta;
+  return is_retrieval(request.verb) ? ReplyShape::values : ReplyShape::line;
+}
+
+}  // namespace
 
 void BackendLink::receive() {
   ChunkRef chunk = thread_.reply_scratch();
@@ -43,8 +53,8 @@ BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_
     const bool is_asked =
         expects_end_ || (!waiting_.is_empty() && waiting_.head()->stream_begin < written_bytes());
     if (!is_asked) return Taken::violation;
-    const bool is_values = expects_end_ || is_retrieval(waiting_.head()->verb);
-    const ReplyEvent event = parser_.next(is_values ? ReplyShape::values : ReplyShape::line, bytes);
+    const ReplyShape shape = expects_end_ ? ReplyShape::values : shape_of(*waiting_.head());
+    const ReplyEvent event = parser_.next(shape, bytes);
     if (event.kind == ReplyEventKind::need_more) return Taken::all;
     if (!take_event(event, chunk)) return Taken::violation;
     bytes.remove_prefix(event.consumed_bytes);
@@ -79,6 +89,7 @@ bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
 
 // memcached answers the keys it found, in the order of the command; those before are misses.
 bool BackendLink::take_header(const ReplyEvent& event) {
+  if (!expects_end_ && waiting_.head()->is_meta) return take_meta_header(event);
   while (!expects_end_ && !waiting_.is_empty()) {
     Request& first = *waiting_.head();
     const shim::WireKey wire_key(first.key, first.ticket.pool_word, first.ticket.generation());
@@ -94,12 +105,20 @@ bool BackendLink::take_header(const ReplyEvent& event) {
   return false;
 }
 
+// A meta command's value carries no key: it belongs to the command whose turn it is.
+bool BackendLink::take_meta_header(const ReplyEvent& event) {
+  value_ = waiting_.head();
+  if (!expects_value(*value_)) return false;
+  fate_ = thread_.dispatcher().on_value(*value_, event);
+  return true;
+}
+
 void BackendLink::take_value_done() {
   backoff_ms_ = 0;
   Request& request = *value_;
   value_ = nullptr;
   waiting_.pop();
-  expects_end_ = request.ends_command;
+  expects_end_ = request.ends_command && !request.is_meta;
   thread_.dispatcher().on_value_done(request, fate_);
 }
 
@@ -120,13 +139,17 @@ void BackendLink::take_end() {
 bool BackendLink::take_line(std::string_view line) {
   // A full server says this to a new connection, before it has read anything, and closes.
   if (line.starts_with("ERROR Too many open connections")) return false;
-  if (expects_end_ || is_retrieval(waiting_.head()->verb)) {
+  if (expects_end_ || shape_of(*waiting_.head()) == ReplyShape::values) {
     take_end();  // an error instead of values: what was not found by now is a miss
     return true;
   }
   backoff_ms_ = 0;
   Request& request = *waiting_.pop();
-  thread_.dispatcher().on_line(request, line);
+  if (request.is_meta && is_meta_miss(line)) {
+    thread_.dispatcher().on_miss(request);
+  } else {
+    thread_.dispatcher().on_line(request, line);
+  }
   return true;
 }
 

@@ -44,7 +44,7 @@ struct ThreadCounters {
 
 // What a reply without a value means, whatever its protocol.
 enum class Outcome : std::uint8_t {
-  done,  // STORED, DELETED, TOUCHED, a number
+  done,  // STORED, DELETED, TOUCHED, a number; of a get without its value: found
   not_found,
   exists,  // cas: changed meanwhile
   other,   // NOT_STORED, and errors

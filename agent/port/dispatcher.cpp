@@ -244,8 +244,10 @@ void Dispatcher::on_value_bytes(Request& request, ValueFate fate, const ChunkRef
 void Dispatcher::on_value_done(Request& request, ValueFate fate) {
   if (request.client->is_closed()) {
     request.client->answered(request);
-  } else if (fate == ValueFate::discard_as_miss) {
+  } else if (fate == ValueFate::discard_as_miss && is_retrieval(request.verb)) {
     on_miss(request);
+  } else if (fate == ValueFate::discard_as_miss) {
+    fail(request, answers::unknown_outcome);
   } else if (fate == ValueFate::deliver) {
     request.client->reply(request, request.form->end_of_value());
     finish_value(request);
@@ -364,7 +366,19 @@ void Dispatcher::on_lost(Request& request, LossKind kind) {
 }
 
 void Dispatcher::count(const Request& request, std::string_view line) {
-  count_outcome(thread_.counters(), request.verb, request.form->outcome_of(request, line));
+  const Outcome outcome = request.form->outcome_of(request, line);
+  if (!is_retrieval(request.verb)) {
+    count_outcome(thread_.counters(), request.verb, outcome);
+  } else if (outcome == Outcome::done) {
+    count_hit(request);
+  }
+}
+
+void Dispatcher::count_hit(const Request& request) {
+  ThreadCounters& counters = thread_.counters();
+  counters.get_hits.add();
+  counters.backends[request.ticket.backend()].hits.add();
+  if (is_get_and_touch(request.verb)) counters.touch_hits.add();
 }
 
 void Dispatcher::finish(Request& request, const ReplyText& text) {
@@ -380,10 +394,11 @@ void Dispatcher::finish_line(Request& request, std::string_view line) {
 }
 
 void Dispatcher::finish_value(Request& request) {
-  ThreadCounters& counters = thread_.counters();
-  counters.get_hits.add();
-  counters.backends[request.ticket.backend()].hits.add();
-  if (is_get_and_touch(request.verb)) counters.touch_hits.add();
+  if (is_retrieval(request.verb)) {
+    count_hit(request);
+  } else {
+    count_outcome(thread_.counters(), request.verb, Outcome::done);  // a counter, and its value
+  }
   request.client->reply(request, request.form->after_hit(request));
   request.client->answered(request);
 }

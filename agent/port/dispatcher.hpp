@@ -79,6 +79,7 @@ class Dispatcher {
   void redo(Request& request);
 
   void count(const Request& request, std::string_view line);
+  void count_hit(const Request& request);
   void finish(Request& request, const ReplyText& text);
   void finish_line(Request& request, std::string_view line);
   void finish_value(Request& request);

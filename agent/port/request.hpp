@@ -55,10 +55,10 @@ struct Request {
 
   ChunkRef bytes;  // holds the views below
   std::string_view key;
-  std::string_view client_flags, exptime;
-  std::string_view number;  // cas: the unique; incr and decr: the delta
-  std::string_view value;   // with its CRLF
-  ByteQueue reply;          // what waits for the client's turn, or for the lease
+  std::string_view client_flags, exptime;  // meta: all flags of the command, and none
+  std::string_view number;                 // cas: the unique; incr and decr: the delta
+  std::string_view value;                  // with its CRLF
+  ByteQueue reply;                         // what waits for the client's turn, or for the lease
 
   shim::Ticket ticket;
   std::uint64_t stream_begin = 0;     // where its command begins in the link's stream
@@ -73,6 +73,9 @@ struct Request {
   bool is_upload = false;     // its value is streamed: not held, never redone
   bool ends_reply = false;    // last key of a retrieval: END follows
   bool ends_command = false;  // last key of the command on the link
+  bool is_meta = false;       // one command of its own on the link, answered as meta commands are
+  bool is_base64 = false;     // meta: its client sent the key encoded
+  bool is_quiet = false;      // its client does not hear of the expected answer
   bool is_routed = false;     // the ticket names its slot
   bool is_sent = false;       // some of it may have reached a backend
   bool is_answered = false;
@@ -80,7 +83,8 @@ struct Request {
   bool is_partly_delivered = false;  // some of its value is on the way to the client
 };
 
-// Its command line as it goes to a backend; the words point into the request.
+// Its command line as it goes to a backend; the words point into the request. (Classic text; meta's
+// is meta_form.hpp's.)
 [[nodiscard]] shim::text::CommandWords words_of(const Request& request, std::string_view wire_key,
                                                 std::size_t value_bytes) noexcept;
 

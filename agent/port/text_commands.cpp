@@ -4,8 +4,10 @@
 
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "agent/port/meta_commands.hpp"
 #include "agent/port/stats_text.hpp"
 #include "agent/port/text_form.hpp"
+#include "shim/meta/request.hpp"
 #include "shim/text/line.hpp"
 #include "shim/wire_key.hpp"
 
@@ -15,9 +17,6 @@ namespace {
 using shim::text::ParseResult;
 using shim::text::ParseStatus;
 
-constexpr std::string_view bad_data_chunk = "CLIENT_ERROR bad data chunk\r\n";
-constexpr std::string_view reserved_key =
-    "CLIENT_ERROR keys that begin with ringfence! are reserved\r\n";
 constexpr unsigned char binary_magic = 0x80;
 constexpr std::size_t kept_key_count = 64 * kib;  // above it the parsed key list is given back
 
@@ -26,10 +25,8 @@ void answer(Client& client, const shim::text::Request& parsed, std::string_view 
 }
 
 bool has_reserved_key(Client& client, const shim::text::Request& parsed) {
-  if (client.thread().segment().pool().has_tags()) return false;  // the tag keeps them apart
-  return std::any_of(parsed.keys.begin(), parsed.keys.end(), [](std::string_view key) {
-    return key.starts_with(shim::reserved_key_prefix);
-  });
+  return std::any_of(parsed.keys.begin(), parsed.keys.end(),
+                     [&](std::string_view key) { return is_reserved(client, key); });
 }
 
 Request& request_of(Client& client, const shim::text::Request& parsed) {
@@ -41,13 +38,6 @@ Request& request_of(Client& client, const shim::text::Request& parsed) {
   request.number = parsed.verb == Verb::cas ? parsed.cas_unique : parsed.delta;
   request.is_noreply = parsed.is_noreply;
   return request;
-}
-
-// Whether a value is streamed rather than held: a large one, or one for which no memory is left.
-bool is_streamed(Client& client, std::size_t value_bytes) {
-  if (value_bytes > held_value_bytes_max) return true;
-  return value_bytes > client_input_bytes_free &&
-         client.thread().input().bytes > input_budget_bytes;
 }
 
 }  // namespace
@@ -65,6 +55,12 @@ Take TextCommands::next(Client& client) {
   if (static_cast<unsigned char>(input.front()) == binary_magic) {
     client.close_after_answers();  // the binary protocol, which is not spoken here
     return Take::need_more;
+  }
+  if (shim::meta::begins_request(input)) {
+    const MetaTake taken = take_meta_command(client);
+    swallow_bytes_ = taken.swallow_bytes;
+    wanted_bytes_ = taken.wanted_bytes;
+    return taken.take;
   }
   const ParseResult result = shim::text::parse_request(input, client.thread().parsed());
   switch (result.status) {

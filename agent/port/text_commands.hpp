@@ -1,5 +1,5 @@
 // The classic text protocol's side of a client: takes commands from the front of its input and
-// makes requests of them. The meta and binary protocols will stand beside it with the same next().
+// makes requests of them. Meta commands may stand between them: meta_commands.hpp takes those.
 // Its client's I/O thread only.
 #pragma once
 
@@ -8,17 +8,12 @@
 #include <string_view>
 
 #include "agent/port/chunk.hpp"
+#include "agent/port/take.hpp"
 #include "shim/text/request.hpp"
 
 namespace ringfence::agent::port {
 
 class Client;
-
-enum class Take : std::uint8_t {
-  taken,      // a command, or a part of one; ask again
-  need_more,  // no whole command
-  blocked,    // the client's bounds or a barrier: ask again when one of its requests was answered
-};
 
 class TextCommands {
  public:

@@ -7,6 +7,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
+#include "agent/port/meta_form.hpp"
 #include "agent/port/uploads.hpp"
 #include "shim/wire_key.hpp"
 
@@ -16,8 +17,12 @@ namespace {
 std::string command_line(const Request& request, std::size_t value_bytes) {
   const shim::WireKey wire_key(request.key, request.ticket.pool_word, request.ticket.generation());
   std::string line;
-  shim::text::write_command([&](std::string_view piece) { line += piece; },
-                            words_of(request, wire_key.view(), value_bytes));
+  const auto append = [&](std::string_view piece) { line += piece; };
+  if (request.is_meta) {
+    write_meta_command(append, request, wire_key.view(), value_bytes);
+  } else {
+    shim::text::write_command(append, words_of(request, wire_key.view(), value_bytes));
+  }
   return line;
 }
 

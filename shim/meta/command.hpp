@@ -82,6 +82,8 @@ void write_command(Out&& out, const Command& command, std::string_view wire_key,
   text::Words words(command.flags);
   for (auto word = words.next(); !word.empty(); word = words.next()) {
     if (is_kept_back(word.front())) continue;
+    // Whatever q hides need not come: a value is hidden with its HD.
+    if (word.front() == 'v' && command.is_quiet && command.verb == Verb::arithmetic) continue;
     out(" ");
     out(forwarded(word));
   }

@@ -14,10 +14,6 @@ namespace ringfence::shim::meta {
 // done as asked. All else is shown. (memcached shows the HD of a counter that ma made anew; a
 // backend that is not told of q does not say which HD that is, so it is hidden too.)
 [[nodiscard]] bool is_hidden(const Command& command, std::string_view line) noexcept;
-// Of an answer with a value: ma's.
-[[nodiscard]] constexpr bool is_value_hidden(const Command& command) noexcept {
-  return command.is_quiet && command.verb == Verb::arithmetic;
-}
 
 // Whether a line is a status with flags (HD, EN, NS, EX, NF), into which the key goes.
 [[nodiscard]] bool is_status(std::string_view line) noexcept;
