@@ -1,11 +1,13 @@
-// Random command streams, cut at random places, through the port and to one plain memcached: the
-// answers must be the same bytes. Only cas uniques are made alike first: each server counts its
-// own.
+// Random command streams, classic and meta commands mixed, cut at random places, through the port
+// and to one plain memcached: the answers must be the same bytes. Only the numbers that each server
+// counts for itself are made alike first: cas uniques, and times that a tick of its clock changes.
 #include <gtest/gtest.h>
 
 #include <random>
 #include <tuple>
 
+#include "shim/meta/base64.hpp"
+#include "tests/live/support/meta_side.hpp"
 #include "tests/live/support/port_host.hpp"
 
 namespace ringfence::live {
@@ -21,7 +23,7 @@ class Stream {
   [[nodiscard]] std::string make() {
     std::string stream;
     for (int i = 0; i < command_count; ++i) stream += command();
-    return stream + "set last 0 0 3\r\nend\r\nget last\r\n";
+    return stream;
   }
   [[nodiscard]] std::size_t below(std::size_t limit) { return random_() % limit; }
 
@@ -66,10 +68,62 @@ class Stream {
     return verb + " " + key() + " " + flags + " " + exptime + " " + std::to_string(length) +
            unique + quiet + "\r\n" + data + "\r\n";
   }
+  // A key and the flags that belong to it. Some are encoded, and of those some are no text.
+  [[nodiscard]] std::string encoded(const std::string& key) {
+    const std::string broken = pick({"", "", " ", "\n", "\r\n"}) + key;
+    return std::string(shim::meta::Base64Key(broken).view());
+  }
+  // What memcached answers in one way. Whether mg shows a key encoded depends there on who stored
+  // the item last, and how: so it asks for keys only where all of them are plain.
+  [[nodiscard]] std::string meta(const std::string& end) {
+    const bool is_encoded = below(4) == 0;
+    const std::string plain = key();
+    const std::string word = is_encoded ? encoded("b" + short_key()) : plain;
+    std::string flags = is_encoded ? " b" : "";
+    const std::size_t kind = below(6);
+    const bool is_get = kind < 2;
+    if (below(3) == 0 && !(is_get && is_encoded)) flags += " k";
+    if (below(3) == 0) flags += " O" + std::to_string(below(1000));
+    if (below(4) == 0) flags += " q";
+    switch (kind) {
+      case 0:
+      case 1: {
+        for (const char* flag : {" v", " s", " t", " f", " c", " u"}) {
+          if (below(2) == 0) flags += flag;
+        }
+        const std::string extra = pick({"", "", "", " N100", " R30", " T200", " T-1"});
+        return "mg " + word + flags + extra + end;
+      }
+      case 2:
+        return meta_set(word, flags);
+      case 3: {
+        const std::string extra = pick({"", "", " I T30", " C999999999"});
+        return "md " + word + flags + extra + end;
+      }
+      case 4: {
+        const std::string mode = pick({"", " MI", " M+", " MX"});
+        const std::string delta = pick({"", " D7", " D1000000", " Dx"});
+        const std::string value = pick({"", " v", " v t"});
+        return "ma " + word + flags + mode + delta + value + end;
+      }
+      default:
+        return pick({"mn\r\n", "mg\r\n", "ms key1\r\n", "md key1 Z\r\n", "mg key1 v v\r\n",
+                     "me none\r\n", "ms key1 x\r\n", "mz key1\r\n", "ms key1 2 MZ\r\nhi\r\n",
+                     "ms key1 2 q q\r\nhi\r\n", "mg a b\r\n", "ma key1 Jx\r\n"});
+    }
+  }
+  [[nodiscard]] std::string meta_set(const std::string& word, const std::string& flags) {
+    const std::string bytes = value();
+    const std::string mode = pick({"", "", " ME", " MA", " MP", " MR", " MS"});
+    const std::string extra = pick({"", "", " T0", " T100", " C999999999", " F77", " c"});
+    return "ms " + word + " " + std::to_string(bytes.size()) + flags + mode + extra + "\r\n" +
+           bytes + "\r\n";
+  }
   // One draw a statement: which comes first within one is the compiler's affair, and a seed should
   // mean the same stream everywhere.
   [[nodiscard]] std::string command() {
     const std::string end = pick({"\r\n", "\r\n", "\n"});
+    if (below(3) == 0) return meta(end);
     switch (below(9)) {
       case 0:
       case 1:
@@ -109,31 +163,17 @@ class Stream {
   std::mt19937 random_;
 };
 
-std::string without_unique(const std::string& line) {
-  if (!line.starts_with("VALUE ")) return line;
-  std::size_t space = 0;
-  for (int i = 0; i < 4 && space != std::string::npos; ++i) space = line.find(' ', space + 1);
-  return space == std::string::npos ? line : line.substr(0, space) + " unique";
-}
-
-std::string read_to_the_end(TextClient& client) {
-  std::string answers;
-  for (;;) {
-    const std::string line = client.read_line();
-    answers += without_unique(line) + "\n";
-    if (line == "VALUE last 0 3") return answers;
-  }
-}
-
+// `cuts`: null sends all at once.
 std::string answers_of(TextClient client, const std::string& stream, Stream* cuts) {
+  MetaSide side{std::move(client)};
   std::size_t sent = 0;
   while (sent < stream.size()) {
     std::size_t part = stream.size() - sent;
     if (cuts != nullptr) part = std::min(part, 1 + cuts->below(cuts->below(4) == 0 ? 20'000 : 200));
-    client.send(std::string_view{stream}.substr(sent, part));
+    side.send(std::string_view{stream}.substr(sent, part));
     sent += part;
   }
-  return read_to_the_end(client);
+  return side.finish("last");
 }
 
 class PortDifferential : public testing::TestWithParam<std::tuple<bool, std::size_t>> {};

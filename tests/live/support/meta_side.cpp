@@ -64,10 +64,19 @@ std::string without_own_numbers(const std::string& line) {
 
 std::string MetaSide::finish() {
   client_.send("mn\r\n");
+  return read_until("MN");
+}
+
+std::string MetaSide::finish(const std::string& key) {
+  client_.send("mg " + key + " k\r\n");
+  return read_until("EN k" + key);
+}
+
+std::string MetaSide::read_until(const std::string& last) {
   std::string answers;
   while (true) {
     const std::string line = client_.read_line();
-    if (line == "MN") return answers;
+    if (line == last) return answers;
     answers += without_own_numbers(line) + "\n";
     const std::size_t value_bytes = value_bytes_of(line);
     if (value_bytes > 0) answers += client_.read_bytes(value_bytes);

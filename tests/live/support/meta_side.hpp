@@ -20,11 +20,15 @@ class MetaSide {
   void send(std::string_view bytes) { client_.send(bytes); }
   // All lines and values before the answer to mn, which is asked here; own numbers made alike.
   [[nodiscard]] std::string finish();
+  // The same, where mn may have been asked before: up to a miss of `key`, which nobody stores.
+  [[nodiscard]] std::string finish(const std::string& key);
   [[nodiscard]] std::string answer(std::string_view bytes);
   // The item's cas unique; "0" when there is none.
   [[nodiscard]] std::string cas_of(const std::string& key);
 
  private:
+  [[nodiscard]] std::string read_until(const std::string& last);
+
   TextClient client_;
 };
 
