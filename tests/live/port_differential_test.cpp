@@ -61,7 +61,12 @@ class Stream {
     const std::size_t length = below(60) == 0 ? below(20) : bytes.size();
     const std::string unique = verb == "cas" ? " 999999999" : "";
     std::string data = bytes;
-    if (length != bytes.size()) data = std::string(bytes.size() % 30, 'y');
+    // What the length takes too much is cut from commands, not from the line of another value,
+    // whose bytes would be commands then: of those a long one ends the connection, or not, by its
+    // cuts.
+    if (length != bytes.size()) {
+      data = std::string(bytes.size() % 30, 'y') + "\r\nverbosity 1\r\nverbosity 1";
+    }
     const std::string quiet = noreply();
     const std::string exptime = pick({"0", "0", "100", "-1"});
     const std::string flags = std::to_string(below(70000));
@@ -113,7 +118,10 @@ class Stream {
     }
   }
   [[nodiscard]] std::string meta_set(const std::string& word, const std::string& flags) {
-    const std::string bytes = value();
+    // A line that is refused for its key is not followed by a value: its bytes are commands, of
+    // which a long one ends the connection.
+    const bool is_refused = word.size() > shim::key_bytes_max;
+    const std::string bytes = is_refused ? std::string("yyy") : value();
     const std::string mode = pick({"", "", " ME", " MA", " MP", " MR", " MS"});
     const std::string extra = pick({"", "", " T0", " T100", " C999999999", " F77", " c"});
     return "ms " + word + " " + std::to_string(bytes.size()) + flags + mode + extra + "\r\n" +
