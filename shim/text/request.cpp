@@ -3,7 +3,8 @@
 //
 // Behaviour is that of memcached 1.6.18, odd corners included; tests/unit/text_live_test.cpp puts
 // the same lines to a real one. What differs on purpose: commands that administer one server
-// (slabs, lru, lru_crawler, watch, cache_memlimit, extstore) and meta commands are unknown here.
+// (slabs, lru, lru_crawler, watch, cache_memlimit, extstore) are unknown here. Meta commands are
+// shim/meta's to read.
 #include "shim/text/request.hpp"
 
 #include <array>
