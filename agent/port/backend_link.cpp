@@ -6,7 +6,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
-#include "agent/port/meta_form.hpp"
+#include "agent/port/wire_form.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
@@ -31,7 +31,7 @@ void BackendLink::send(Request& request) {
   const std::size_t before = output_.size_bytes();
   request.stream_begin = staged_bytes_;
   request.enqueued_ms = thread_.now_ms();
-  if (is_retrieval(request.verb) && !request.is_meta) {
+  if (is_gathered(request)) {
     add_retrieval(request, wire_key.view());
   } else {
     close_group();
@@ -83,13 +83,8 @@ void BackendLink::close_group() {
 // noreply is never passed on: each command's answer keeps the shared connection in step.
 void BackendLink::add_command(Request& request, std::string_view wire_key) {
   Account& account = thread_.output();
-  const std::size_t value_bytes = is_storage(request.verb) ? request.value.size() - 2 : 0;
   const auto append = [&](std::string_view piece) { output_.append(piece, account); };
-  if (request.is_meta) {
-    write_meta_command(append, request, wire_key, value_bytes);
-  } else {
-    shim::text::write_command(append, words_of(request, wire_key, value_bytes));
-  }
+  write_front(append, request, wire_key, request.value.size());
   if (is_storage(request.verb)) output_.append_slice(request.bytes, request.value, account);
 }
 

@@ -9,7 +9,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
-#include "agent/port/meta_form.hpp"
+#include "agent/port/wire_form.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
@@ -17,15 +17,6 @@ namespace ringfence::agent::port {
 using shim::text::ReplyEvent;
 using shim::text::ReplyEventKind;
 using shim::text::ReplyShape;
-
-namespace {
-
-ReplyShape shape_of(const Request& request) noexcept {
-  if (request.is_meta) return ReplyShape::meta;
-  return is_retrieval(request.verb) ? ReplyShape::values : ReplyShape::line;
-}
-
-}  // namespace
 
 void BackendLink::receive() {
   ChunkRef chunk = thread_.reply_scratch();
@@ -118,7 +109,7 @@ void BackendLink::take_value_done() {
   Request& request = *value_;
   value_ = nullptr;
   waiting_.pop();
-  expects_end_ = request.ends_command && !request.is_meta;
+  expects_end_ = request.ends_command && is_gathered(request);
   thread_.dispatcher().on_value_done(request, fate_);
 }
 
@@ -137,12 +128,12 @@ void BackendLink::take_end() {
 }
 
 bool BackendLink::take_line(std::string_view line) {
-  // A full server says this to a new connection, before it has read anything, and closes.
-  if (line.starts_with("ERROR Too many open connections")) return false;
-  if (expects_end_ || shape_of(*waiting_.head()) == ReplyShape::values) {
+  if (is_turned_away(line)) return false;
+  if (expects_end_ || is_gathered(*waiting_.head())) {
     take_end();  // an error instead of values: what was not found by now is a miss
     return true;
   }
+  if (!may_answer(*waiting_.head(), line)) return false;
   backoff_ms_ = 0;
   Request& request = *waiting_.pop();
   if (request.is_meta && is_meta_miss(line)) {

@@ -102,10 +102,11 @@ meta::Command meta_command_of(const Request& request) noexcept {
 }
 
 bool expects_value(const Request& request) noexcept {
-  const bool may_show =
-      is_retrieval(request.verb) ||
-      ((request.verb == Verb::incr || request.verb == Verb::decr) && !request.is_quiet);
-  return may_show && meta::place_of(request.client_flags, 'v') != std::string_view::npos;
+  return meta::expects_value(meta_command_of(request));
+}
+
+bool may_answer(const Request& request, std::string_view line) noexcept {
+  return !request.is_meta || meta::may_answer(meta_command_of(request), line);
 }
 
 bool is_meta_miss(std::string_view line) noexcept {

@@ -7,23 +7,19 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
-#include "agent/port/meta_form.hpp"
 #include "agent/port/uploads.hpp"
+#include "agent/port/wire_form.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
 namespace {
 
-std::string command_line(const Request& request, std::size_t value_bytes) {
+std::string front_of(const Request& request, std::size_t value_bytes) {
   const shim::WireKey wire_key(request.key, request.ticket.pool_word, request.ticket.generation());
-  std::string line;
-  const auto append = [&](std::string_view piece) { line += piece; };
-  if (request.is_meta) {
-    write_meta_command(append, request, wire_key.view(), value_bytes);
-  } else {
-    shim::text::write_command(append, words_of(request, wire_key.view(), value_bytes));
-  }
-  return line;
+  std::string front;
+  write_front([&](std::string_view piece) { front += piece; }, request, wire_key.view(),
+              value_bytes);
+  return front;
 }
 
 }  // namespace
@@ -36,7 +32,7 @@ Upload::Upload(IoThread& thread, Request& request, std::size_t stream_bytes)
       progress_ms_(thread.now_ms()) {}
 
 void Upload::connect(BackendLink& link) {
-  header_ = command_line(*request_, left_bytes_ - 2);
+  header_ = front_of(*request_, left_bytes_);
   progress_ms_ = thread_.now_ms();
   connection_ = thread_.uploads().take_idle(link);
   if (connection_ != nullptr) {
@@ -138,14 +134,22 @@ void Upload::receive() {
     return;
   }
   reply_.append(buffer.data(), static_cast<std::size_t>(got));
-  const std::size_t end = reply_.find("\r\n");
-  if (end == std::string::npos) {
-    if (reply_.size() > shim::text::reply_line_bytes_max) lose(LossKind::broken);
+  take_reply();
+}
+
+void Upload::take_reply() {
+  using shim::text::ReplyEventKind;
+  const shim::text::ReplyEvent event = shim::text::ReplyParser{}.next(shape_of(*request_), reply_);
+  if (event.kind == ReplyEventKind::need_more) return;
+  const bool is_answer = event.kind == ReplyEventKind::line && !is_turned_away(event.bytes) &&
+                         may_answer(*request_, event.bytes);
+  if (!is_answer) {
+    lose(LossKind::broken);
     return;
   }
-  const bool is_clean = left_bytes_ == 0 && end + 2 == reply_.size();
+  const bool is_clean = left_bytes_ == 0 && event.consumed_bytes == reply_.size();
   detach(!is_clean);
-  thread_.dispatcher().on_line(*request_, std::string_view{reply_}.substr(0, end));
+  thread_.dispatcher().on_line(*request_, event.bytes);
 }
 
 void Upload::detach(bool ends_connection) {

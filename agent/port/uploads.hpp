@@ -62,6 +62,7 @@ class Upload {
   [[nodiscard]] bool send(std::string_view bytes, std::size_t& sent_bytes);
   void swallow();
   void receive();
+  void take_reply();
   void lose(LossKind kind);
 
   IoThread& thread_;

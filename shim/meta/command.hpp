@@ -36,7 +36,7 @@ struct Command {
   std::string_view flags;  // the words behind the key, or behind ms's length, as sent
 };
 
-// Whether a backend's flags carry nothing that the letter does not say.
+// Whether memcached reads a number behind the letter.
 [[nodiscard]] constexpr bool has_number(char flag) noexcept {
   constexpr std::string_view letters = "NTRFCJD";
   return letters.find(flag) != std::string_view::npos;
@@ -61,6 +61,11 @@ struct Command {
   return word.substr(0, end + number->digits.size());
 }
 
+// Whether a counter's new value may come back: whatever q hides need not.
+[[nodiscard]] constexpr bool asks_for_number(const Command& command) noexcept {
+  return command.verb == Verb::arithmetic && !command.is_quiet;
+}
+
 // The line that goes to a backend, in pieces: `out` takes one std::string_view after the other.
 // A set's value and its CRLF follow it.
 template <typename Out>
@@ -82,8 +87,8 @@ void write_command(Out&& out, const Command& command, std::string_view wire_key,
   text::Words words(command.flags);
   for (auto word = words.next(); !word.empty(); word = words.next()) {
     if (is_kept_back(word.front())) continue;
-    // Whatever q hides need not come: a value is hidden with its HD.
-    if (word.front() == 'v' && command.is_quiet && command.verb == Verb::arithmetic) continue;
+    const bool is_arithmetic = command.verb == Verb::arithmetic;
+    if (word.front() == 'v' && is_arithmetic && !asks_for_number(command)) continue;
     out(" ");
     out(forwarded(word));
   }

@@ -34,6 +34,25 @@ std::size_t place_of(std::string_view flags, char letter) noexcept {
   return std::string_view::npos;
 }
 
+bool expects_value(const Command& command) noexcept {
+  const bool may_show = command.verb == Verb::get || asks_for_number(command);
+  return may_show && place_of(command.flags, 'v') != std::string_view::npos;
+}
+
+bool may_answer(const Command& command, std::string_view line) noexcept {
+  if (line.starts_with("ME")) return command.verb == Verb::show;
+  if (!is_status(line)) return true;  // an error, whatever was asked
+  const bool is_read = command.verb == Verb::get || command.verb == Verb::show;
+  switch (line.front()) {
+    case 'H':  // HD
+      return command.verb != Verb::show && !expects_value(command);
+    case 'E':  // EN, EX
+      return is_read == (line[1] == 'N');
+    default:  // NS, NF
+      return !is_read && (line[1] == 'F' || command.verb != Verb::delete_key);
+  }
+}
+
 std::string_view item_of(std::string_view line) noexcept {
   if (!line.starts_with("ME ")) return {};
   // The last of them: a key may hold the same.

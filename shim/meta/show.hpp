@@ -19,6 +19,11 @@ namespace ringfence::shim::meta {
 [[nodiscard]] bool is_status(std::string_view line) noexcept;
 // Where in the client's flags one begins with `letter`; past all of them when none does.
 [[nodiscard]] std::size_t place_of(std::string_view flags, char letter) noexcept;
+// Whether a backend answers with a value, if the item is there.
+[[nodiscard]] bool expects_value(const Command& command) noexcept;
+// Whether a backend may answer the command with this line, which text::ReplyParser let through. If
+// not, answers and commands are out of step: what comes next may be another key's.
+[[nodiscard]] bool may_answer(const Command& command, std::string_view line) noexcept;
 // What me says of an item, behind its key; empty when it is not that.
 [[nodiscard]] std::string_view item_of(std::string_view line) noexcept;
 

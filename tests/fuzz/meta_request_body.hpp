@@ -51,6 +51,7 @@ inline void check_shown(const Command& command, std::string_view reply) {
   const bool is_shown_raw = !command.is_base64;
   require(!is_shown_raw || shown.find('\n') == shown.size() - 1);
   (void)is_hidden(command, reply);
+  (void)may_answer(command, reply);
 }
 
 inline void check_request(std::string_view bytes, const Request& request) {

@@ -11,6 +11,7 @@
 #include "shim/meta/base64.hpp"
 #include "tests/live/support/meta_side.hpp"
 #include "tests/live/support/port_host.hpp"
+#include "tests/live/support/scripted_server.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -289,6 +290,53 @@ TEST_P(PortMetaFaults, BackendKilledThenTheAnswersThatLeaveClientsUsable) {
   for (const char* command : {"md ", "ma ", "ma "}) {
     const std::string answer = client.answer(command + key_ + " q\r\n");
     EXPECT_TRUE(answer.starts_with("SERVER_ERROR ringfence")) << answer;
+  }
+}
+
+struct Lie {
+  std::string command, lie, told;
+};
+
+// A backend that answers each piece it gets with the same lie.
+void expect_not_believed(const PortHostSettings& settings, const Lie& one) {
+  SCOPED_TRACE(one.command.substr(0, 40) + " " + one.lie.substr(0, 40));
+  ScriptedServer server([&](std::string_view) { return one.lie; });
+  PortHost host{settings};
+  host.replace_backend(0, server.address());
+  std::string command = one.command;
+  command.replace(command.find("KEY"), 3, host.key_on(0));
+  MetaSide client{host.client()};
+  const std::string answer = client.answer(command + "\r\n");
+  EXPECT_TRUE(answer.starts_with(one.told)) << answer;
+  EXPECT_TRUE(wait_until([&] { return host.trouble_count() > 0; }));
+}
+
+TEST_P(PortMetaFaults, AnswerThatFitsNoCommandThenNotBelieved) {
+  const std::vector<Lie> lies = {{"mg KEY v", "STORED\r\n", "EN\n"},
+                                 {"mg KEY f", "VA 1\r\nx\r\n", "EN\n"},
+                                 {"mg KEY v", "VA x\r\nx\r\n", "EN\n"},
+                                 {"mg KEY v", "HD\r\n", "EN\n"},
+                                 {"me KEY", "HD\r\n", "EN\n"},
+                                 {"ms KEY 1\r\n1", "VA 1\r\nx\r\n", "NS\n"},
+                                 {"ms KEY 1\r\n1", "EN\r\n", "NS\n"},
+                                 {"ms KEY 1\r\n1", "HD\r\nHD\r\n", "HD\n"},
+                                 {"md KEY", "VA 1\r\nx\r\n", "SERVER_ERROR"},
+                                 {"md KEY", "NS\r\n", "SERVER_ERROR"},
+                                 {"md KEY", "MN\r\n", "SERVER_ERROR"},
+                                 {"ma KEY q v", "VA 1\r\nx\r\n", "SERVER_ERROR"}};
+  for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 2), one);
+}
+
+TEST_P(PortMetaFaults, AnswerToALargeValueThatFitsNoSetThenNotStored) {
+  const std::string rest = " 100000\r\n" + std::string(100'000, 'x');
+  for (const char* lie : {"VA 1\r\nx\r\n", "EN\r\n", "STORED\r\n", "HD\n", "\r\n",
+                          "ERROR Too many open connections\r\n"}) {
+    expect_not_believed(settings_of(GetParam(), 2), {"ms KEY" + rest, lie, "NS\n"});
+  }
+  const std::string long_line = "HD O" + std::string(2'100, '1') + "\r\n";
+  expect_not_believed(settings_of(GetParam(), 2), {"ms KEY" + rest, long_line, "NS\n"});
+  for (const char* lie : {"END\r\n", "ERROR Too many open connections\r\n"}) {
+    expect_not_believed(settings_of(GetParam(), 2), {"set KEY 0 0" + rest, lie, "NOT_STORED\n"});
   }
 }
 

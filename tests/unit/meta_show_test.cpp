@@ -129,6 +129,35 @@ TEST(MetaShow, QuietThenOnlyWhatMemcachedHides) {
   EXPECT_FALSE(hides(Verb::show, "EN"));
 }
 
+TEST(MetaShow, LineThatAnswersNoSuchCommandThenOutOfStep) {
+  const auto fitting = [](const Command& what) {
+    std::string all;
+    for (const char* line : {"HD t5", "EN", "NS", "EX k", "NF", "ME k exp=-1"}) {
+      if (may_answer(what, line)) all += std::string(line, 2) + " ";
+    }
+    EXPECT_TRUE(may_answer(what, "SERVER_ERROR out of memory"));
+    EXPECT_TRUE(may_answer(what, "ERROR"));
+    return all;
+  };
+  EXPECT_EQ(fitting(command(Verb::get, "k", "t Ov")), "HD EN ");
+  EXPECT_EQ(fitting(command(Verb::get, "k", "v")), "EN ");
+  EXPECT_EQ(fitting(command(Verb::set, "k", "v")), "HD NS EX NF ");
+  EXPECT_EQ(fitting(command(Verb::delete_key, "k", "")), "HD EX NF ");
+  EXPECT_EQ(fitting(command(Verb::arithmetic, "k", "")), "HD NS EX NF ");
+  EXPECT_EQ(fitting(command(Verb::arithmetic, "k", "v")), "NS EX NF ");
+  EXPECT_EQ(fitting(command(Verb::arithmetic, "k", "v q")), "HD NS EX NF ");
+  EXPECT_EQ(fitting(command(Verb::show, "k", "")), "EN ME ");
+}
+
+TEST(MetaShow, ValueThenOnlyOfWhatShowsOne) {
+  EXPECT_TRUE(expects_value(command(Verb::get, "k", "t v q")));
+  EXPECT_FALSE(expects_value(command(Verb::get, "k", "t Ov")));
+  EXPECT_TRUE(expects_value(command(Verb::arithmetic, "k", "v")));
+  EXPECT_FALSE(expects_value(command(Verb::arithmetic, "k", "v q")));
+  EXPECT_FALSE(expects_value(command(Verb::set, "k", "v")));
+  EXPECT_FALSE(expects_value(command(Verb::delete_key, "k", "v")));
+}
+
 TEST(MetaShow, NoBackendThenAStatusAsMemcachedWritesIt) {
   EXPECT_EQ(told(command(Verb::get, "k", "v k s O1"), "EN"), "EN kk O1\r\n");
   EXPECT_EQ(told(command(Verb::set, "k", "T0 O1 c k"), "NS"), "NS O1 c0 kk\r\n");

@@ -1,0 +1,43 @@
+// How a request goes to a backend, and which reply belongs to it, whatever its protocol.
+// Stateless; any thread.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "agent/port/meta_form.hpp"
+#include "agent/port/request.hpp"
+#include "shim/text/reply.hpp"
+
+namespace ringfence::agent::port {
+
+// Whether it may share one command with other keys: only the classic protocol's gets do. Any other
+// request is a command of its own, whose reply carries no key.
+[[nodiscard]] inline bool is_gathered(const Request& request) noexcept {
+  return is_retrieval(request.verb) && !request.is_meta;
+}
+
+[[nodiscard]] inline shim::text::ReplyShape shape_of(const Request& request) noexcept {
+  using shim::text::ReplyShape;
+  if (request.is_meta) return ReplyShape::meta;
+  return is_gathered(request) ? ReplyShape::values : ReplyShape::line;
+}
+
+// A full server says this to a new connection, before it has read anything, and closes.
+[[nodiscard]] inline bool is_turned_away(std::string_view line) noexcept {
+  return line.starts_with("ERROR Too many open connections");
+}
+
+// A whole command but for its value, in pieces. `value_bytes` follow, with a CRLF.
+template <typename Out>
+void write_front(Out&& out, const Request& request, std::string_view wire_key,
+                 std::size_t value_bytes) {
+  const std::size_t text_bytes = is_storage(request.verb) ? value_bytes - 2 : 0;
+  if (request.is_meta) {
+    write_meta_command(out, request, wire_key, text_bytes);
+  } else {
+    shim::text::write_command(out, words_of(request, wire_key, text_bytes));
+  }
+}
+
+}  // namespace ringfence::agent::port
