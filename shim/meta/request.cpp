@@ -82,12 +82,6 @@ class FlagReader {
       case 'q':
         request_.command.is_quiet = true;
         return true;
-      case 'v':
-        request_.wants_value = true;
-        return true;
-      case 'I':
-        request_.is_stale_mark = true;
-        return true;
       case 'M':
         read_mode(word);
         return true;
@@ -102,6 +96,8 @@ class FlagReader {
       case 's':
       case 't':
       case 'u':
+      case 'v':
+      case 'I':
       case 'L':
       case 'P':
         return true;
@@ -146,7 +142,7 @@ class FlagReader {
     std::string_view digits;
     return text::read_unsigned_64(number, value, digits);
   }
-  // The flag is known, whether or not it is well formed.
+  // Always true: the flag is known, whether or not it is well formed.
   bool expect(bool is_well_formed, std::string_view error) noexcept {
     if (is_well_formed) return true;
     has_error_ = true;
@@ -160,7 +156,9 @@ class FlagReader {
     (void)expect(size > 0, error_key);
   }
   void read_mode(std::string_view word) noexcept {
-    if (expect(word.size() == 2, error_mode_length) && word.size() == 2) mode_ = word[1];
+    const bool has_letter = word.size() == 2;
+    (void)expect(has_letter, error_mode_length);
+    if (has_letter) mode_ = word[1];
   }
 
   Request& request_;
@@ -267,7 +265,7 @@ void clear(Request& request) noexcept {
   request.key_word = {};
   request.value_bytes = 0;
   request.mode = {};
-  request.is_decrement = request.wants_value = request.has_cas = request.is_stale_mark = false;
+  request.is_decrement = request.has_cas = false;
   request.changes_time = request.may_create = request.may_win = false;
 }
 

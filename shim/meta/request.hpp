@@ -26,9 +26,7 @@ struct Request {
   std::uint32_t value_bytes = 0;  // ms: without the closing CRLF; at most text::value_bytes_max
   Mode mode{};                    // ms
   bool is_decrement = false;      // ma
-  bool wants_value = false;       // v
   bool has_cas = false;           // C
-  bool is_stale_mark = false;     // I
   bool changes_time = false;      // T
   bool may_create = false;        // N
   bool may_win = false;           // R: of those that ask, one is told to fetch the value anew

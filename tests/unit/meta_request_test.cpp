@@ -54,11 +54,11 @@ TEST_F(MetaRequest, GetWithFlagsThenKeyAndFlagsAsSent) {
   understand("  mg key  v t  Oab q ");
   EXPECT_EQ(request_.command.key, "key");
   EXPECT_EQ(request_.command.flags, "v t  Oab q ");
-  EXPECT_TRUE(request_.wants_value && request_.command.is_quiet);
+  EXPECT_TRUE(request_.command.is_quiet);
   EXPECT_FALSE(request_.changes_time || request_.may_create || request_.may_win);
   understand("mg key T5 N5 R5");
   EXPECT_TRUE(request_.changes_time && request_.may_create && request_.may_win);
-  EXPECT_FALSE(request_.wants_value || request_.command.is_quiet);
+  EXPECT_FALSE(request_.command.is_quiet);
 }
 
 TEST_F(MetaRequest, SetThenItsLengthAndModeAndOnlyTheLineIsConsumed) {
@@ -76,7 +76,7 @@ TEST_F(MetaRequest, SetThenItsLengthAndModeAndOnlyTheLineIsConsumed) {
   EXPECT_EQ(request_.mode, Mode::replace);
   understand("ms key 0 MS C12 I");
   EXPECT_EQ(request_.mode, Mode::set);
-  EXPECT_TRUE(request_.has_cas && request_.is_stale_mark);
+  EXPECT_TRUE(request_.has_cas);
 }
 
 TEST_F(MetaRequest, ArithmeticModesThenUpOrDown) {
@@ -187,9 +187,8 @@ TEST_F(MetaRequest, ReusedRequestThenNothingIsLeftOfTheLastOne) {
   understand("ms Zm9v 5 b q I T1 N1 R1 C1 v MA");
   understand("mg other");
   EXPECT_EQ(request_.command.key, "other");
-  EXPECT_FALSE(request_.command.is_base64 || request_.command.is_quiet || request_.is_stale_mark);
+  EXPECT_FALSE(request_.command.is_base64 || request_.command.is_quiet || request_.has_cas);
   EXPECT_FALSE(request_.changes_time || request_.may_create || request_.may_win);
-  EXPECT_FALSE(request_.has_cas || request_.wants_value);
   EXPECT_EQ(request_.value_bytes, 0U);
   EXPECT_EQ(request_.mode, Mode::set);
 }
