@@ -11,8 +11,13 @@
 
 namespace ringfence::agent::port {
 
-BackendLink::BackendLink(IoThread& thread, std::uint16_t index, const shm_layout::BackendInfo& info)
-    : thread_(thread), text_(info.text), incarnation_(info.incarnation), index_(index) {
+BackendLink::BackendLink(IoThread& thread, std::uint16_t index, Wire wire,
+                         const shm_layout::BackendInfo& info)
+    : thread_(thread),
+      text_(info.text),
+      incarnation_(info.incarnation),
+      index_(index),
+      wire_(wire) {
   auto address = address_of(info);
   if (address) address_ = address.value();
 }
@@ -176,6 +181,7 @@ void BackendLink::break_off(LossKind kind) {
   staged_bytes_ = 0;
   group_.keys = 0;
   parser_ = {};
+  packets_ = {};
   leftover_.clear();
   value_ = nullptr;
   expects_end_ = false;

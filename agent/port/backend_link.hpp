@@ -1,6 +1,7 @@
 // The one ordered, pipelined connection of an I/O thread to a backend. Requests of all clients go
 // over it in the order they come; gets that wait together become one command, whoever asked.
-// What a turn of the loop gathers is sent by one write at its end.
+// What a turn of the loop gathers is sent by one write at its end. It speaks one protocol; a
+// backend whose clients speak both has two links. Binary gets are not gathered: each is a command.
 //
 // States: idle (no connection; the next request opens one) -> connecting -> up; after a failure,
 // backing_off until retry_at, while requests are told that the backend is unreachable.
@@ -16,6 +17,7 @@
 #include "agent/port/request.hpp"
 #include "agent/port/socket_watch.hpp"
 #include "agent/port/sockets.hpp"
+#include "shim/binary/reply.hpp"
 #include "shim/text/reply.hpp"
 #include "shm_layout/layout.hpp"
 
@@ -26,12 +28,14 @@ class IoThread;
 
 class BackendLink final : public SocketOwner {
  public:
-  BackendLink(IoThread& thread, std::uint16_t index, const shm_layout::BackendInfo& info);
+  BackendLink(IoThread& thread, std::uint16_t index, Wire wire,
+              const shm_layout::BackendInfo& info);
   BackendLink(const BackendLink&) = delete;
   BackendLink& operator=(const BackendLink&) = delete;
 
   [[nodiscard]] bool serves(const shm_layout::BackendInfo& info) const noexcept;
   [[nodiscard]] std::uint16_t index() const noexcept { return index_; }
+  [[nodiscard]] Wire wire() const noexcept { return wire_; }
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_; }
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
   [[nodiscard]] bool is_reachable() const noexcept;
@@ -71,10 +75,11 @@ class BackendLink final : public SocketOwner {
   }
 
   void receive();
+  [[nodiscard]] shim::text::ReplyEvent next_event(std::string_view bytes);
   [[nodiscard]] Taken take_replies(const ChunkRef& chunk, std::string_view& bytes);
   [[nodiscard]] bool take_event(const shim::text::ReplyEvent& event, const ChunkRef& chunk);
   [[nodiscard]] bool take_header(const shim::text::ReplyEvent& event);
-  [[nodiscard]] bool take_meta_header(const shim::text::ReplyEvent& event);
+  [[nodiscard]] bool take_own_header(const shim::text::ReplyEvent& event);
   void take_value_done();
   void take_end();
   [[nodiscard]] bool take_line(std::string_view line);
@@ -87,6 +92,7 @@ class BackendLink final : public SocketOwner {
   std::string text_;  // the address, as configured
   std::uint64_t incarnation_;
   std::uint16_t index_;
+  Wire wire_;
   State state_ = State::idle;
 
   LinkFifo waiting_;  // sent or about to be, in order
@@ -100,8 +106,9 @@ class BackendLink final : public SocketOwner {
   } group_;
 
   shim::text::ReplyParser parser_;
-  std::string leftover_;      // the front of a line that is not whole
-  Request* value_ = nullptr;  // whose value is arriving
+  shim::binary::ReplyParser packets_;  // the same, of a link that speaks binary
+  std::string leftover_;               // the front of a line that is not whole
+  Request* value_ = nullptr;           // whose value is arriving
   ValueFate fate_ = ValueFate::deliver;
   bool expects_end_ = false;   // all of the command's keys were found; END is still to come
   Client* blocker_ = nullptr;  // reading waits until this client has taken its replies

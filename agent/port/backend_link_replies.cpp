@@ -39,18 +39,23 @@ void BackendLink::receive() {
 }
 
 BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_view& bytes) {
-  while (!bytes.empty()) {
+  // The end of a value takes no byte in the binary protocol.
+  while (!bytes.empty() || packets_.is_value_whole()) {
     // Nobody asked, or nothing of the question has left this host.
     const bool is_asked =
         expects_end_ || (!waiting_.is_empty() && waiting_.head()->stream_begin < written_bytes());
     if (!is_asked) return Taken::violation;
-    const ReplyShape shape = expects_end_ ? ReplyShape::values : shape_of(*waiting_.head());
-    const ReplyEvent event = parser_.next(shape, bytes);
+    const ReplyEvent event = next_event(bytes);
     if (event.kind == ReplyEventKind::need_more) return Taken::all;
     if (!take_event(event, chunk)) return Taken::violation;
     bytes.remove_prefix(event.consumed_bytes);
   }
   return Taken::all;
+}
+
+ReplyEvent BackendLink::next_event(std::string_view bytes) {
+  if (wire_ == Wire::binary) return packets_.next(asked_of(*waiting_.head()), bytes);
+  return parser_.next(expects_end_ ? ReplyShape::values : shape_of(*waiting_.head()), bytes);
 }
 
 bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
@@ -80,7 +85,7 @@ bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
 
 // memcached answers the keys it found, in the order of the command; those before are misses.
 bool BackendLink::take_header(const ReplyEvent& event) {
-  if (!expects_end_ && waiting_.head()->is_meta) return take_meta_header(event);
+  if (!expects_end_ && !is_gathered(*waiting_.head())) return take_own_header(event);
   while (!expects_end_ && !waiting_.is_empty()) {
     Request& first = *waiting_.head();
     const shim::WireKey wire_key(first.key, first.ticket.pool_word, first.ticket.generation());
@@ -96,10 +101,10 @@ bool BackendLink::take_header(const ReplyEvent& event) {
   return false;
 }
 
-// A meta command's value carries no key: it belongs to the command whose turn it is.
-bool BackendLink::take_meta_header(const ReplyEvent& event) {
+// A value without a key belongs to the command whose turn it is.
+bool BackendLink::take_own_header(const ReplyEvent& event) {
   value_ = waiting_.head();
-  if (!expects_value(*value_)) return false;
+  if (value_->is_meta && !expects_value(*value_)) return false;
   fate_ = thread_.dispatcher().on_value(*value_, event);
   return true;
 }

@@ -8,19 +8,22 @@
 
 namespace ringfence::agent::port {
 
-BackendLink* BackendLinks::find(std::uint16_t index) {
+BackendLink* BackendLinks::find(const Request& request) {
+  const std::uint16_t index = request.ticket.backend();
+  const ByIndex& links = of(request.wire);
   const std::uint64_t sequence = thread_.segment().backend_sequence(index);
-  if (index < links_.size() && links_[index] != nullptr &&
-      links_[index]->record_sequence == sequence) {
-    return links_[index].get();
+  if (index < links.size() && links[index] != nullptr &&
+      links[index]->record_sequence == sequence) {
+    return links[index].get();
   }
-  return renew(index, sequence);
+  return renew(index, request.wire, sequence);
 }
 
-BackendLink* BackendLinks::renew(std::uint16_t index, std::uint64_t sequence) {
+BackendLink* BackendLinks::renew(std::uint16_t index, Wire wire, std::uint64_t sequence) {
   const auto info = thread_.segment().backend(index);
-  if (index >= links_.size()) links_.resize(index + std::size_t{1});
-  std::unique_ptr<BackendLink>& link = links_[index];
+  ByIndex& links = of(wire);
+  if (index >= links.size()) links.resize(index + std::size_t{1});
+  std::unique_ptr<BackendLink>& link = links[index];
   if (!info) {
     // Half-way through a rewrite, whose writer was put to sleep: a slot that needs the new record
     // is published after it, so this request's slot still means the record just before.
@@ -31,14 +34,14 @@ BackendLink* BackendLinks::renew(std::uint16_t index, std::uint64_t sequence) {
     retired_.push_back(std::exchange(link, nullptr));
     thread_.need_tick();
   }
-  if (link == nullptr) link = std::make_unique<BackendLink>(thread_, index, *info);
+  if (link == nullptr) link = std::make_unique<BackendLink>(thread_, index, wire, *info);
   link->record_sequence = sequence + sequence % 2;  // odd: the rewrite ended meanwhile
   return link.get();
 }
 
 void BackendLinks::resume_for(Client& client) {
   client.blocks_link = false;
-  for (auto* list : {&links_, &retired_}) {
+  for (const ByIndex* list : all()) {
     for (const auto& link : *list) {
       if (link != nullptr && link->blocker() == &client) link->unblock();
     }
@@ -46,7 +49,7 @@ void BackendLinks::resume_for(Client& client) {
 }
 
 void BackendLinks::close() {
-  for (auto* list : {&links_, &retired_}) {
+  for (const ByIndex* list : all()) {
     for (const auto& link : *list) {
       if (link != nullptr) link->close();
     }
@@ -56,11 +59,10 @@ void BackendLinks::close() {
 bool BackendLinks::tick(std::uint64_t now_ms) {
   bool has_deadline = false;
   // By position: a link that breaks off may bring new ones about.
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    if (links_[i] != nullptr && links_[i]->tick(now_ms)) has_deadline = true;
-  }
-  for (std::size_t i = 0; i < retired_.size(); ++i) {
-    if (retired_[i]->tick(now_ms)) has_deadline = true;
+  for (const ByIndex* links : all()) {
+    for (std::size_t i = 0; i < links->size(); ++i) {
+      if ((*links)[i] != nullptr && (*links)[i]->tick(now_ms)) has_deadline = true;
+    }
   }
   std::erase_if(retired_, [](const auto& link) { return link->is_done() && !link->is_dirty; });
   return has_deadline || !retired_.empty();

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/port/binary_form.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/text_form.hpp"
 
@@ -32,7 +33,7 @@ bool Client::prepare_input() {
   if (waiting.empty()) return true;
   if (!input_.is_shared() && input_->capacity > input_end_) return true;
   std::size_t capacity = std::max(waiting.size() * 2, 2 * kib);
-  const std::size_t wanted = commands_.wanted_bytes();
+  const std::size_t wanted = is_binary() ? binary_.wanted_bytes() : text_.wanted_bytes();
   if (wanted > waiting.size() && wanted <= waiting.size() * 4) capacity = wanted + kib;
   if (capacity > held_value_bytes_max * 2 && thread_.input().bytes > input_budget_bytes) {
     return false;
@@ -51,8 +52,7 @@ void Client::receive() {
     return;
   }
   if (!prepare_input()) {
-    answer_locally("SERVER_ERROR out of memory reading request\r\n");
-    close_after_answers();
+    refuse_for_memory();
     return;
   }
   const bool is_partial = !input().empty();
@@ -75,6 +75,18 @@ void Client::receive() {
     return;
   }
   thread_.mark_dirty(*this);
+}
+
+void Client::refuse_for_memory() {
+  constexpr std::string_view line = "SERVER_ERROR out of memory reading request\r\n";
+  ReplyText text;
+  if (is_binary()) {
+    add_line_answer(text, {}, shim::binary::Status::out_of_memory, line);
+  } else {
+    text.add(line);
+  }
+  answer_locally(text.view());
+  close_after_answers();
 }
 
 void Client::take_received(std::size_t bytes) {
@@ -111,10 +123,18 @@ bool Client::may_take() const noexcept {
   return held_bytes_ < client_input_bytes_max && thread_.input().bytes < input_budget_bytes;
 }
 
+Take Client::take_command() {
+  if (protocol_ == Protocol::unknown && !input().empty()) {
+    const bool is_magic = static_cast<std::uint8_t>(input().front()) == shim::binary::request_magic;
+    protocol_ = is_magic ? Protocol::binary : Protocol::text;
+  }
+  return is_binary() ? binary_.next(*this) : text_.next(*this);
+}
+
 void Client::run() {
   Take take = Take::taken;
   while (take == Take::taken && may_take()) {
-    take = commands_.next(*this);
+    take = take_command();
   }
   wants_to_run_ = take != Take::need_more;
   if (upload != nullptr) thread_.uploads().pump(*this);

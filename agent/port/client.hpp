@@ -1,6 +1,7 @@
 // One client's connection: its input, the order of its replies, and its bounds.
-// The protocol (text today) takes commands from the front of the input and makes requests; the
-// dispatcher answers them in any order; the client sends the answers in the order of the commands.
+// The protocol, which the first byte decides for good, takes commands from the front of the input
+// and makes requests; the dispatcher answers them in any order; the client sends the answers in the
+// order of the commands.
 //
 // Bounds: a window of outstanding requests, bytes of unanswered input, bytes of unsent replies
 // (limits.hpp). A client over one of them is not read from. An idle client holds no buffer.
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/port/binary_commands.hpp"
 #include "agent/port/byte_queue.hpp"
 #include "agent/port/limits.hpp"
 #include "agent/port/request.hpp"
@@ -86,7 +88,10 @@ class Client final : public SocketOwner {
   void receive();
   [[nodiscard]] bool wants_input() const noexcept;
   [[nodiscard]] bool prepare_input();
+  [[nodiscard]] Take take_command();
+  [[nodiscard]] bool is_binary() const noexcept { return protocol_ == Protocol::binary; }
   void take_received(std::size_t bytes);
+  void refuse_for_memory();
   ByteQueue& sink_of(Request& request);
   void advance();
   void release(Request& request);
@@ -95,7 +100,10 @@ class Client final : public SocketOwner {
 
   IoThread& thread_;
   SocketWatch watch_;
-  TextCommands commands_;
+  enum class Protocol : std::uint8_t { unknown, text, binary };
+  Protocol protocol_ = Protocol::unknown;
+  TextCommands text_;
+  BinaryCommands binary_;
   ChunkRef input_;
   std::uint32_t input_begin_ = 0;
   std::uint32_t input_end_ = 0;

@@ -91,7 +91,7 @@ void Dispatcher::refuse(Request& request) {
 }
 
 void Dispatcher::send(Request& request) {
-  BackendLink* link = thread_.links().find(request.ticket.backend());
+  BackendLink* link = thread_.links().find(request);
   if (link == nullptr || !link->is_reachable()) {
     on_lost(request, LossKind::unreachable);
     return;
@@ -164,7 +164,7 @@ bool Dispatcher::tick(std::uint64_t now_ms) {
 bool Dispatcher::may_try_again(const Request& request) {
   if (request.park != Park::outcome || request.is_sent || has_moved(request)) return false;
   if (has_later_in_slot(request)) return false;  // expire() says that nothing was done
-  const BackendLink* link = thread_.links().find(request.ticket.backend());
+  const BackendLink* link = thread_.links().find(request);
   return link != nullptr && link->is_reachable();
 }
 

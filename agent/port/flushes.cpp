@@ -4,6 +4,7 @@
 
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "agent/port/reply_form.hpp"
 
 namespace ringfence::agent::port {
 namespace {
@@ -23,33 +24,47 @@ void Flushes::begin(Request& request) {
   thread_.shared().events.on_flush_all(core::RequestId{id}, thread_.settings().pool);
 }
 
-void Flushes::finish(std::size_t position, const std::string& line) {
+Request& Flushes::take(std::size_t position) {
   Request& request = *waiting_[position].request;
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(position));
   request.client->is_flushing = false;
-  request.client->reply(request, line);
+  return request;
+}
+
+void Flushes::fail(std::size_t position, const std::string& line) {
+  Request& request = take(position);
+  ReplyText text;
+  request.form->failure(request, line, text);
+  request.client->reply(request, text.view());
   request.client->answered(request);
 }
 
 void Flushes::answer(std::uint64_t id, bool is_ok, const std::string& text) {
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
     if (waiting_[i].id != id) continue;
-    finish(i, is_ok ? "OK\r\n" : "SERVER_ERROR " + text + "\r\n");
+    if (!is_ok) {
+      fail(i, "SERVER_ERROR " + text + "\r\n");
+      return;
+    }
+    Request& request = take(i);
+    ReplyText done;
+    request.form->flushed(request, done);
+    request.client->reply(request, done.view());
+    request.client->answered(request);
     return;
   }
 }
 
 void Flushes::forget(Client& client) {
   for (std::size_t i = waiting_.size(); i > 0; --i) {
-    if (waiting_[i - 1].request->client == &client) finish(i - 1, {});
+    if (waiting_[i - 1].request->client == &client) client.answered(take(i - 1));
   }
 }
 
 bool Flushes::tick(std::uint64_t now_ms) {
   for (std::size_t i = waiting_.size(); i > 0; --i) {
     if (waiting_[i - 1].until_ms <= now_ms) {
-      finish(i - 1,
-             "SERVER_ERROR flush_all was not confirmed in time; it may still take effect\r\n");
+      fail(i - 1, "SERVER_ERROR flush_all was not confirmed in time; it may still take effect\r\n");
     }
   }
   return !waiting_.empty();

@@ -27,7 +27,9 @@ class Flushes {
     std::uint64_t until_ms;
     Request* request;
   };
-  void finish(std::size_t position, const std::string& line);
+  // Takes it off the list; its client goes on.
+  [[nodiscard]] Request& take(std::size_t position);
+  void fail(std::size_t position, const std::string& line);
 
   IoThread& thread_;
   std::vector<Waiting> waiting_;

@@ -52,6 +52,10 @@ class ReplyForm {
   // `why`: a line of shim/text/port_answers.hpp.
   virtual void failure(const Request& request, std::string_view why,
                        ReplyText& out) const noexcept = 0;
+  // A flush_all that took effect; meta commands have none.
+  virtual void flushed(const Request& /*request*/, ReplyText& out) const noexcept {
+    out.add("OK\r\n");
+  }
 
  protected:
   ~ReplyForm() = default;  // nobody owns one by its base

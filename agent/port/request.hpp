@@ -17,6 +17,7 @@
 
 #include "agent/port/byte_queue.hpp"
 #include "agent/port/chunk.hpp"
+#include "shim/binary/packet.hpp"
 #include "shim/text/command.hpp"
 #include "shim/ticket.hpp"
 
@@ -39,6 +40,16 @@ enum class Park : std::uint8_t {
   outcome,  // sent or not, its backend is gone; what became of it shows with the next view
 };
 
+// What a request's link to its backend speaks. Meta commands go over the text link.
+enum class Wire : std::uint8_t { text, binary };
+
+// What a binary request carries beside extras, key and value, as its client sent it.
+struct BinaryWords {
+  shim::binary::Opcode opcode{};
+  std::uint32_t opaque = 0;
+  std::uint64_t cas = 0;
+};
+
 struct Request;
 struct ParkedLinks {
   Request* previous = nullptr;
@@ -55,10 +66,12 @@ struct Request {
 
   ChunkRef bytes;  // holds the views below
   std::string_view key;
-  std::string_view client_flags, exptime;  // meta: all flags of the command, and none
-  std::string_view number;                 // cas: the unique; incr and decr: the delta
-  std::string_view value;                  // with its CRLF
-  ByteQueue reply;                         // what waits for the client's turn, or for the lease
+  // Meta: all flags of the command, and none. Binary: the extras, and none.
+  std::string_view client_flags, exptime;
+  std::string_view number;  // text: cas: the unique; incr and decr: the delta
+  std::string_view value;   // text: with its CRLF
+  BinaryWords binary;       // only where wire is binary
+  ByteQueue reply;          // what waits for the client's turn, or for the lease
 
   shim::Ticket ticket;
   std::uint64_t stream_begin = 0;     // where its command begins in the link's stream
@@ -67,6 +80,7 @@ struct Request {
   std::uint64_t order = 0;            // in the client's commands
 
   Verb verb = Verb::get;
+  Wire wire = Wire::text;
   Park park = Park::none;
   std::uint8_t redo_count = 0;
   bool is_noreply = false;

@@ -97,7 +97,7 @@ std::string settings_text(IoThread& thread) {
   stats.add("num_threads", settings.io_threads);
   stats.add("cas_enabled", "yes");
   stats.add("flush_enabled", settings.allows_flush_all ? "yes" : "no");
-  stats.add("binding_protocol", "ascii");
+  stats.add("binding_protocol", "auto-negotiate");
   stats.add("ringfence_request_timeout_ms", settings.request_timeout.ns / shm_layout::ns_per_ms);
   stats.add("ringfence_change_wait_ms", settings.change_wait.ns / shm_layout::ns_per_ms);
   stats.add("ringfence_client_buffer_max", client_buffer_bytes_max);

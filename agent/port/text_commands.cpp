@@ -17,7 +17,6 @@ namespace {
 using shim::text::ParseResult;
 using shim::text::ParseStatus;
 
-constexpr unsigned char binary_magic = 0x80;
 constexpr std::size_t kept_key_count = 64 * kib;  // above it the parsed key list is given back
 
 void answer(Client& client, const shim::text::Request& parsed, std::string_view text) {
@@ -52,10 +51,6 @@ Take TextCommands::next(Client& client) {
   if (!rest_.keys.empty()) return take_keys(client);
   const std::string_view input = client.input();
   if (input.empty()) return Take::need_more;
-  if (static_cast<unsigned char>(input.front()) == binary_magic) {
-    client.close_after_answers();  // the binary protocol, which is not spoken here
-    return Take::need_more;
-  }
   if (shim::meta::begins_request(input)) {
     const MetaTake taken = take_meta_command(client);
     swallow_bytes_ = taken.swallow_bytes;

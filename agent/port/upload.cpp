@@ -32,6 +32,7 @@ Upload::Upload(IoThread& thread, Request& request, std::size_t stream_bytes)
       progress_ms_(thread.now_ms()) {}
 
 void Upload::connect(BackendLink& link) {
+  request_->stream_begin = 0;  // on a connection of its own
   header_ = front_of(*request_, left_bytes_);
   progress_ms_ = thread_.now_ms();
   connection_ = thread_.uploads().take_idle(link);
@@ -139,7 +140,9 @@ void Upload::receive() {
 
 void Upload::take_reply() {
   using shim::text::ReplyEventKind;
-  const shim::text::ReplyEvent event = shim::text::ReplyParser{}.next(shape_of(*request_), reply_);
+  const shim::text::ReplyEvent event =
+      request_->wire == Wire::binary ? shim::binary::ReplyParser{}.next(asked_of(*request_), reply_)
+                                     : shim::text::ReplyParser{}.next(shape_of(*request_), reply_);
   if (event.kind == ReplyEventKind::need_more) return;
   const bool is_answer = event.kind == ReplyEventKind::line && !is_turned_away(event.bytes) &&
                          may_answer(*request_, event.bytes);
@@ -165,7 +168,7 @@ void Upload::detach(bool ends_connection) {
 }
 
 void Upload::lose(LossKind kind) {
-  BackendLink* link = thread_.links().find(request_->ticket.backend());
+  BackendLink* link = thread_.links().find(*request_);
   if (link != nullptr) link->note_trouble();
   detach(true);
   thread_.dispatcher().on_lost(*request_, kind);

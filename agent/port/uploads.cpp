@@ -12,10 +12,12 @@ UploadConnection::UploadConnection(Uploads& uploads, const BackendLink& link)
     : uploads_(uploads),
       address_(link.address()),
       incarnation_(link.incarnation()),
-      index_(link.index()) {}
+      index_(link.index()),
+      wire_(link.wire()) {}
 
 bool UploadConnection::leads_to(const BackendLink& link) const noexcept {
-  return index_ == link.index() && incarnation_ == link.incarnation() && address_ == link.address();
+  return index_ == link.index() && wire_ == link.wire() && incarnation_ == link.incarnation() &&
+         address_ == link.address();
 }
 
 void UploadConnection::on_socket(int events) {

@@ -39,6 +39,7 @@ class UploadConnection final : public SocketOwner {
   SocketAddress address_;
   std::uint64_t incarnation_;
   std::uint16_t index_;
+  Wire wire_;
 };
 
 class Upload {
@@ -69,9 +70,9 @@ class Upload {
   Client* client_;
   Request* request_;  // null once it is answered
   std::unique_ptr<UploadConnection> connection_;
-  std::string header_;      // the command line; what is left of it
+  std::string header_;      // the command before its value; what is left of it
   std::string reply_;       // as much of the answer as has come
-  std::size_t left_bytes_;  // of the value and its CRLF, still to come from the client
+  std::size_t left_bytes_;  // of the value (in text with its CRLF) still to come from the client
   std::uint64_t progress_ms_;
   State state_ = State::waiting;
   bool is_backend_full_ = false;
@@ -81,7 +82,7 @@ class Uploads {
  public:
   explicit Uploads(IoThread& thread) : thread_(thread) {}
 
-  // `stream_bytes`: of the value with its CRLF. The client must be idle.
+  // `stream_bytes`: of the value, in text with its CRLF. The client must be idle.
   void begin(Client& client, Request& request, std::size_t stream_bytes);
   void connect(Request& request, BackendLink& link);  // the dispatcher routed it
   void pump(Client& client);
