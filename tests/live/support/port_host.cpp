@@ -33,6 +33,12 @@ PortHostSettings::PortHostSettings() {
   port.change_wait = agent::core::Duration{500 * shm_layout::ns_per_ms};
 }
 
+void PortHostSettings::be_patient() {
+  port.connect_timeout = agent::core::Duration{10 * shm_layout::ns_per_second};
+  port.request_timeout = port.connect_timeout;
+  port.change_wait = port.connect_timeout;
+}
+
 PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   for (std::size_t i = 0; i < settings.backends; ++i) {
     memcacheds_.push_back(settings.has_unix_backends

@@ -25,6 +25,8 @@ struct PortHostSettings {
   agent::port::PortSettings port;  // listen empty: 127.0.0.1:0
 
   PortHostSettings();
+  // Where no backend fails, none should seem to on a machine that is busy.
+  void be_patient();
 };
 
 class PortHost final : private agent::port::PortEvents {

@@ -187,6 +187,14 @@ bool TextClient::is_closed_by_peer() {
   return count == 0 || errno == ECONNRESET;
 }
 
+bool TextClient::is_ended() {
+  if (!buffer_.empty()) return false;
+  char byte = 0;
+  const ssize_t count = recv(fd_, &byte, 1, MSG_PEEK);
+  if (count < 0 && errno != ECONNRESET) fail(name_, std::string("recv: ") + std::strerror(errno));
+  return count <= 0;
+}
+
 std::string TextClient::ask(std::string_view command) {
   send(std::string(command) + "\r\n");
   return read_line();

@@ -28,6 +28,8 @@ class TextClient {
   [[nodiscard]] std::string read_bytes(std::size_t count);
   // True when the other side closed; throws when bytes came instead.
   [[nodiscard]] bool is_closed_by_peer();
+  // Waits for a byte that is not read yet (false) or for the other side's close (true).
+  [[nodiscard]] bool is_ended();
   [[nodiscard]] int fd() const { return fd_; }
 
   // One command without a data block and the first line of its answer.
