@@ -31,7 +31,7 @@ bool Forming::is_own(const Peer& peer) const {
 
 void Forming::on_self_dialled(const std::string& address) {
   own_addresses_.insert(address);
-  on_peers_changed();
+  settled_at_ = desk_.now;
 }
 
 bool Forming::is_seed(const Peer& peer) const {
@@ -92,12 +92,10 @@ void Forming::review() {
 }
 
 bool Forming::waits_for_living_fleet() {
-  for (const auto& [id, peer] : peers_.all()) {
-    if (!peer.introduction.has_value() || !peer.introduction->has_fleet) continue;
-    why_ = fmt::format("waits for the leader of the fleet that {} belongs to", peer.name);
-    return true;
-  }
-  return false;
+  if (peers_.in_fleets().empty()) return false;
+  const Peer& peer = *peers_.find(*peers_.in_fleets().begin());
+  why_ = fmt::format("waits for the leader of the fleet that {} belongs to", peer.name);
+  return true;
 }
 
 void Forming::ask(const Electorate& electorate) {
@@ -202,35 +200,46 @@ bool Forming::adopt(const ClusterId& cluster_id, bool is_founder) {
   return true;
 }
 
+// Each peer once, and all of them when this agent is alone no longer, or again: who belongs to
+// which fleet stays, and in a large one these are many.
+void Forming::review_own_fleet() {
+  const ViewPtr view = desk_.replica.view();
+  const bool is_alone = view->agents.size() == 1 && view->find(desk_.settings.id) != nullptr;
+  if (unreviewed_.empty() && is_alone == was_alone_) return;
+  const bool is_whole = is_alone != was_alone_;
+  const std::set<AgentId> reviewed = is_whole ? peers_.in_fleets() : unreviewed_;
+  unreviewed_.clear();
+  was_alone_ = is_alone;
+  for (const AgentId id : reviewed) {
+    const Peer* peer = peers_.find(id);
+    const bool is_in_fleet =
+        peer != nullptr && peer->introduction.has_value() && peer->introduction->has_fleet;
+    if (is_in_fleet && !is_own(*peer)) review_fleet_of(id, *peer, is_alone);
+    if (has_given_up_) return;
+  }
+}
+
 // A fleet of one that was given seeds gives way to a larger fleet, to one that was not given any,
 // and of two alike to the one with the smaller id.
-void Forming::review_own_fleet() {
-  const std::size_t own_count = desk_.replica.view()->agents.size();
-  if (!std::exchange(are_peers_new_, false) && own_count == own_count_) return;
-  own_count_ = own_count;
-  const bool is_alone = own_count == 1 && desk_.replica.view()->find(desk_.settings.id) != nullptr;
-  for (const auto& [id, peer] : peers_.all()) {
-    if (!peer.introduction.has_value() || !peer.introduction->has_fleet || is_own(peer)) continue;
-    const Introduction& other = *peer.introduction;
-    // Of a fleet that took this agent in, and of one that waits for its first leader, the view does
-    // not tell yet who belongs to it.
-    const bool gives_way = is_alone && !desk_.settings.seeds.empty() &&
-                           (other.agent_count > 1 || !other.has_seeds ||
-                            (other.agent_count == 1 && other.cluster_id < cluster_id_));
-    if (gives_way) {
-      has_given_up_ = true;
-      desk_.emit(
-          GiveUpFleet{fmt::format("agent {} belongs to a living fleet of this name that "
-                                  "this agent, alone in its own, joins",
-                                  peer.name)});
-      return;
-    }
-    if (!strangers_.insert(id).second) continue;
-    desk_.log(LogLevel::error,
-              fmt::format("agent {} at {} belongs to another fleet of the same name: rename one "
-                          "(cluster = ...), or empty the state_dir of the hosts that should change",
-                          peer.name, peer.address));
+void Forming::review_fleet_of(AgentId id, const Peer& peer, bool is_alone) {
+  const Introduction& other = *peer.introduction;
+  // Of a fleet that took this agent in, and of one that waits for its first leader, the view does
+  // not tell yet who belongs to it.
+  const bool gives_way = is_alone && !desk_.settings.seeds.empty() &&
+                         (other.agent_count > 1 || !other.has_seeds ||
+                          (other.agent_count == 1 && other.cluster_id < cluster_id_));
+  if (gives_way) {
+    has_given_up_ = true;
+    desk_.emit(GiveUpFleet{fmt::format(
+        "agent {} belongs to a living fleet of this name that this agent, alone in its own, joins",
+        peer.name)});
+    return;
   }
+  if (!strangers_.insert(id).second) return;
+  desk_.log(LogLevel::error,
+            fmt::format("agent {} at {} belongs to another fleet of the same name: rename one "
+                        "(cluster = ...), or empty the state_dir of the hosts that should change",
+                        peer.name, peer.address));
 }
 
 }  // namespace ringfence::agent::core

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -30,9 +31,9 @@ class Forming {
  public:
   Forming(Desk& desk, Peers& peers);
 
-  void on_peers_changed() {
+  void on_peer_changed(AgentId id) {
     settled_at_ = desk_.now;
-    are_peers_new_ = true;
+    unreviewed_.insert(id);
   }
   void on_self_dialled(const std::string& address);
   void on_asked(AgentId from, const FormAsked& asked);
@@ -63,6 +64,7 @@ class Forming {
   [[nodiscard]] bool is_seed(const Peer& peer) const;
   [[nodiscard]] bool waits_for_living_fleet();
   void review_own_fleet();
+  void review_fleet_of(AgentId id, const Peer& peer, bool is_alone);
   void ask(const Electorate& electorate);
   void promise(const ClusterId& cluster_id);
   void start_engine(const std::vector<Voter>& voters);
@@ -78,8 +80,8 @@ class Forming {
   std::vector<AgentId> voters_;          // as committed
   std::set<AgentId> promises_;           // to form `cluster_id_`; empty: not asking
   std::set<AgentId> strangers_;          // of other fleets, told already
-  bool are_peers_new_ = true;            // to a fleet that was formed
-  std::size_t own_count_ = 0;            // agents in its view, as reviewed
+  std::set<AgentId> unreviewed_;         // peers, by a fleet that was formed
+  std::optional<bool> was_alone_;        // in its view, when all peers were reviewed
   Instant settled_at_;                   // the last change among the peers
   Instant ask_at_;
   Instant wake_at_ = far_future;

@@ -135,7 +135,10 @@ struct SnapshotPart {
 struct Introduction {
   ClusterId cluster_id{};  // of its fleet, or of the one that it would form
   bool has_fleet = false;
-  std::uint32_t agent_count = 0;  // in its view
+  // In its view; several_agents stands for more too, or each host that joins a fleet would have all
+  // others introduce themselves to each other anew.
+  std::uint32_t agent_count = 0;
+  static constexpr std::uint32_t several_agents = 2;
   bool has_seeds = false;
   bool is_witness = false;
   bool is_voter = false;  // it runs an engine

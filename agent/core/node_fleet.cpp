@@ -11,7 +11,8 @@ Introduction Node::Impl::introduction() const {
   const ViewPtr view = desk.replica.view();
   made.cluster_id = forming.cluster_id();
   made.has_fleet = forming.has_fleet();
-  made.agent_count = static_cast<std::uint32_t>(view->agents.size());
+  const auto agent_count = static_cast<std::uint32_t>(view->agents.size());
+  made.agent_count = std::min(agent_count, Introduction::several_agents);
   made.has_seeds = !desk.settings.seeds.empty();
   made.is_witness = desk.settings.is_witness;
   made.is_voter = voting.is_voter();
@@ -29,7 +30,7 @@ Lead Node::Impl::lead() const {
 
 void Node::Impl::on(const PeerUp& event) {
   peers.on_up(event);
-  forming.on_peers_changed();
+  forming.on_peer_changed(event.id);
   reports.forget(event.id);
   reach.forget(event.id);
   are_peers_stale = true;
@@ -41,12 +42,12 @@ void Node::Impl::on(const PeerUp& event) {
 
 void Node::Impl::on(const PeerAddresses& event) {
   peers.on_addresses(event);
-  forming.on_peers_changed();
+  forming.on_peer_changed(event.id);
 }
 
 void Node::Impl::on(const PeerDown& event) {
   peers.on_down(event.id);
-  forming.on_peers_changed();
+  forming.on_peer_changed(event.id);
   reports.forget(event.id);
   reach.forget(event.id);
   are_peers_stale = true;
@@ -184,7 +185,7 @@ void Node::Impl::take(AgentId from, Introduction& message) {
   if (!peers.on_introduction(from, std::move(message))) return;
   const Peer& peer = *peers.find(from);
   // Whose leader or number of agents changed is none of that: in a large fleet these are many.
-  if (!was_own || !forming.is_own(peer)) forming.on_peers_changed();
+  if (!was_own || !forming.is_own(peer)) forming.on_peer_changed(from);
   const std::string& led_from = peer.introduction->leader_address;
   const bool is_known = led_from.empty() || led_from == desk.settings.address ||
                         std::binary_search(dialled.begin(), dialled.end(), led_from);

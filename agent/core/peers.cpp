@@ -7,6 +7,7 @@ namespace ringfence::agent::core {
 void Peers::on_up(const PeerUp& up) {
   Peer& peer = peers_[up.id];
   peer = Peer{up.incarnation, up.name, up.address, up.dialled_as, std::nullopt, true, desk_.now};
+  in_fleets_.erase(up.id);
 }
 
 void Peers::on_addresses(const PeerAddresses& told) {
@@ -20,11 +21,17 @@ void Peers::on_down(AgentId id) {
   found->second.is_connected = false;
   found->second.introduction.reset();
   found->second.since = desk_.now;
+  in_fleets_.erase(id);
 }
 
 bool Peers::on_introduction(AgentId from, Introduction introduction) {
   const auto found = peers_.find(from);
   if (found == peers_.end() || !found->second.is_connected) return false;
+  if (introduction.has_fleet) {
+    in_fleets_.insert(from);
+  } else {
+    in_fleets_.erase(from);
+  }
   found->second.introduction = std::move(introduction);
   return true;
 }

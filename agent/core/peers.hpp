@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class Peers {
   bool on_introduction(AgentId from, Introduction introduction);
 
   [[nodiscard]] const std::map<AgentId, Peer>& all() const { return peers_; }
+  // Those that are connected and said that they belong to a fleet.
+  [[nodiscard]] const std::set<AgentId>& in_fleets() const { return in_fleets_; }
   [[nodiscard]] const Peer* find(AgentId id) const;
   // This agent itself counts as connected.
   [[nodiscard]] bool is_connected(AgentId id) const;
@@ -42,6 +45,7 @@ class Peers {
  private:
   Desk& desk_;
   std::map<AgentId, Peer> peers_;  // the gone ones too: they tell since when
+  std::set<AgentId> in_fleets_;
 };
 
 }  // namespace ringfence::agent::core
