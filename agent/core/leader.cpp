@@ -66,11 +66,13 @@ bool Leader::on_quorum(const QuorumConfirmed& quorum) {
   return true;
 }
 
-// Its own deadline may rest on a clock that stood still: only a new barrier counts.
+// Its own deadline may rest on a clock that stood still: only a new barrier counts. And for whom it
+// granted leases no time may have passed: each counts as granted now, as do earlier leaders'.
 void Leader::on_clock_jumped() {
   if (!is_leader_) return;
   quorum_at_.reset();
   elected_at_ = std::max(elected_at_, desk_.now);
+  for (auto& [agent, until] : leases_) until = std::max(until, desk_.now + desk_.settings.lease);
   is_confirming_ = false;
   confirm();
 }

@@ -189,6 +189,23 @@ TEST_F(LeaseEndedCase, SaidInThisTermThenNothingIsWaitedFor) {
   EXPECT_EQ(rig.slots("a:1"), 0U);
 }
 
+// How long its clock jumped for, the leader cannot know: perhaps no time has passed at all.
+TEST_F(LeaseEndedCase, SaidAndGrantedAnewAndTheLeadersClockJumpsThenTheNewLeaseIsWaitedFor) {
+  rig.give(MessageReceived{second, encode(LeaseEnded{Incarnation{1}, Term{2}})});
+  rig.give(
+      MessageReceived{second, encode(LeaseRequest{Incarnation{2}, rig.epoch(), LogIndex{}, 1})});
+  const auto reply = decode_message(rig.last<SendMessage>()->bytes);
+  ASSERT_TRUE(reply.has_value() && std::holds_alternative<LeaseReply>(*reply));
+  ASSERT_GT(std::get<LeaseReply>(*reply).length, Duration{});
+  rig.now = rig.now + 4_s;
+  rig.give(ClockJumped{"the machine slept"});
+  rig.give(PeerDown{second});
+  lose_backend();
+  EXPECT_GT(rig.slots("a:1"), 0U);
+  rig.pass(3_s);
+  EXPECT_EQ(rig.slots("a:1"), 0U);
+}
+
 TEST_F(LeaseEndedCase, SaidInAnEarlierTermThenItsLeaseIsWaitedFor) {
   rig.give(MessageReceived{second, encode(LeaseEnded{Incarnation{1}, Term{1}})});
   rig.give(PeerDown{second});
