@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -95,16 +94,6 @@ pid_t start_server(const std::vector<std::string>& arguments, std::uint16_t port
 }
 
 }  // namespace
-
-void use_one_cpu() {
-  cpu_set_t allowed, one;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) fail("sched_getaffinity");
-  int last = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) last = CPU_ISSET(cpu, &allowed) ? cpu : last;
-  CPU_ZERO(&one);
-  CPU_SET(last, &one);
-  if (sched_setaffinity(0, sizeof one, &one) != 0) fail("sched_setaffinity");
-}
 
 int connect_to_port(std::uint16_t port) {
   const int fd = try_to_connect(port);

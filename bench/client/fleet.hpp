@@ -16,9 +16,6 @@ namespace ringfence::bench {
 
 inline constexpr std::size_t server_count = 4;
 
-// Binds this process, and those it starts from now on, to the last CPU that it may use.
-void use_one_cpu();
-
 class Fleet {
  public:
   Fleet();   // throws std::runtime_error where something does not start

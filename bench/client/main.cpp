@@ -13,6 +13,7 @@
 #include <random>
 
 #include "bench/client/contender.hpp"
+#include "bench/one_cpu.hpp"
 
 namespace ringfence::bench {
 namespace {
