@@ -29,8 +29,12 @@ class Cache {
   virtual Answer erase(const std::string& key) = 0;
 };
 
-// `kind` port: `target` is ip:port. Each program knows one or two kinds; null: not this one.
+// `target` is ip:port of a local port, or what the library takes. Null: this program does not know
+// that kind.
 std::unique_ptr<Cache> open_cache(const std::string& kind, const std::string& target);
-std::unique_ptr<Cache> open_port(const std::string& target);
+// The kinds text, meta and binary: a local port, by each of its protocols.
+std::unique_ptr<Cache> open_text(const std::string& target);
+std::unique_ptr<Cache> open_meta(const std::string& target);
+std::unique_ptr<Cache> open_binary(const std::string& target);
 
 }  // namespace netns

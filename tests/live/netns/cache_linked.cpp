@@ -58,7 +58,9 @@ class LinkedCache final : public Cache {
 }  // namespace
 
 std::unique_ptr<Cache> open_cache(const std::string& kind, const std::string& target) {
-  if (kind == "port") return open_port(target);
+  if (kind == "text") return open_text(target);
+  if (kind == "meta") return open_meta(target);
+  if (kind == "binary") return open_binary(target);
   auto linked = std::make_unique<LinkedCache>(target);
   if (kind != "linked" || !linked->is_open()) return nullptr;
   return linked;

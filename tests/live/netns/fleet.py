@@ -174,8 +174,12 @@ class Ringfence(Fleet):
                 f'backends_dns = ["{lists.NAME}:{PORT}"]\n'
                 f'dns_servers = ["{self.lists.dns.address}"]\n{POOL_LINES}')
 
+    # By host: the port's three protocols, in turns.
+    PROTOCOLS = ["text", "meta", "binary"]
+
     def ways(self, host):
-        return [("port", f"127.0.0.1:{LOCAL_PORT}", "client"),
+        protocol = self.PROTOCOLS[AGENT_HOSTS.index(host) % len(self.PROTOCOLS)]
+        return [(protocol, f"127.0.0.1:{LOCAL_PORT}", "client"),
                 ("linked", f"{self.memory}/{host}/segments/netns.default", "client")]
 
     def ask(self, host, **question):
@@ -302,7 +306,7 @@ class Twemproxy(Fleet):
             self.agents[host] = Process(host, command, f"{folder}/{host}.log")
 
     def ways(self, _host):
-        return [("port", f"127.0.0.1:{LOCAL_PORT}", "client")] * 2
+        return [("text", f"127.0.0.1:{LOCAL_PORT}", "client")] * 2
 
 
 class Libmemcached(Fleet):
