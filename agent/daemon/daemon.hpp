@@ -179,7 +179,8 @@ class Daemon final : private control::CommandSource,
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<ConfigWatch> config_watch_;
   std::unique_ptr<discovery::Discovery> discovery_;
-  uv_timer_t core_timer_{}, watchdog_timer_{}, port_watch_timer_{}, sweep_timer_{}, marker_timer_{}, end_timer_{};
+  uv_timer_t core_timer_{}, watchdog_timer_{}, port_watch_timer_{}, sweep_timer_{}, marker_timer_{},
+      end_timer_{};
   uv_signal_t signals_[3] = {};
 
   std::map<std::uint64_t, Finished> answers_;  // by request id
