@@ -123,7 +123,7 @@ class Adapter:
             values[key] = self.read_block(int(size))
         return Result(outcome, values=values)
 
-    def ask(self, operation, *words, value=None, keys=None, pairs=None, patience_s=20.0):
+    def ask(self, operation, *words, value=None, keys=None, pairs=None, patience_s=90.0):
         """Raises Hang or Ended; everything else is a result."""
         parts = [operation, *map(str, words)]
         body = b""

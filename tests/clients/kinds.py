@@ -74,11 +74,11 @@ KINDS = [
         # It takes these answers of a server for the server's failure.
         avoids=frozenset(("cas of nothing", "incr of no number", "random cas", "random incr"))),
     Kind("dalli", ("binary",), "ruby-dalli", (RUBY, str(HERE / "dalli.rb")),
-         (RUBY, "-e", "require 'dalli'")),
+         (RUBY, "-e", "require 'dalli'"), told={"cas": ("exists",)}),
     Kind("memcached_fast", ("text",), "libcache-memcached-fast-perl", (PERL, str(HERE / "memcached_fast.pl")),
          (PERL, "-MCache::Memcached::Fast", "-e", "1")),
     Kind("memjs", ("binary",), "npm's memjs, with nodejs and npm", ("node", str(HERE / "memjs.js")),
-         ("npm", "--version")),
+         ("npm", "--version"), told={name: ("error",) for name in ("set", "add", "append")}),
     Kind("java", ("blocking", "nio"), "default-jdk-headless",
          ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", "@classes", "Sockets"),
          ("javac", "-version")),

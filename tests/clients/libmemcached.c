@@ -411,6 +411,7 @@ int main(int argc, char** argv) {
   memcached_behavior_set(client, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, 1);
   memcached_behavior_set(client, MEMCACHED_BEHAVIOR_BINARY_PROTOCOL,
                          strcmp(argv[3], "binary") == 0);
+  memcached_behavior_set(client, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
   memcached_behavior_set(client, MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, is_buffered);
   memcached_behavior_set(client, MEMCACHED_BEHAVIOR_NOREPLY, is_buffered);
   memcached_server_add(client, argv[1], (in_port_t)atoi(argv[2]));

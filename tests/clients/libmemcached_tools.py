@@ -10,7 +10,7 @@ import tempfile
 
 from serve import serve
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def program(name):
@@ -114,7 +114,7 @@ class Tools:
 
     def load(self):
         """memaslap reads what it wrote and compares it."""
-        command = [program("memaslap"), "-s", self.server, "-T", "1", "-c", "2", "-w", "1k", "-x", "2000",
+        command = [program("memaslap"), "-s", self.server, "-T", "1", "-c", "2", "-w", "1k", "-x", "400",
                    "-v", "1.0",
                    *(["-B"] if self.protocol else [])]
         ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

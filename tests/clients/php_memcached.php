@@ -30,6 +30,8 @@ final class PhpMemcached
         $client = str_contains($this->variant, 'persistent') ? new Memcached('ringfence') : new Memcached();
         if ($client->getServerList() === []) {
             $client->setOption(Memcached::OPT_COMPRESSION, false);
+            // Without, each binary get that misses takes 40 ms, on any server: Nagle and a late ACK.
+            $client->setOption(Memcached::OPT_TCP_NODELAY, true);
             $client->setOption(Memcached::OPT_BINARY_PROTOCOL, str_contains($this->variant, 'binary'));
             $client->addServer($this->host, $this->port);
         }

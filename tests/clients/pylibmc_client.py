@@ -14,7 +14,7 @@ def stored(is_stored):
 class Pylibmc:
     def __init__(self, host, port, variant):
         self.client = pylibmc.Client([f"{host}:{port}"], binary=variant == "binary",
-                                     behaviors={"cas": True})
+                                     behaviors={"cas": True, "tcp_nodelay": True})
         self.token = 0
 
     def get(self, key):
