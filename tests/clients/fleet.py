@@ -12,8 +12,8 @@ import tempfile
 from processes import Process, wait_until
 
 BACKENDS = 4
-START_PATIENCE_S, RETURN_PATIENCE_S, STOP_PATIENCE_S = 20.0, 20.0, 10.0
-VALUE_SEARCH_MIN, VALUE_SEARCH_MAX = 1_000_000, 1_048_577
+START_PATIENCE_S, RETURN_PATIENCE_S, STOP_PATIENCE_S = 60.0, 60.0, 10.0
+VALUE_SEARCH_MIN, VALUE_SEARCH_MAX = 1_048_000, 1_048_577
 
 # The pool's timing under faults is the default but for how soon a memcached that was lost is taken back.
 FAULTS_POOL = """
@@ -150,7 +150,7 @@ class Fleet:
         return json.dumps(self.status()).count('"state": "serving"')
 
     def await_all_serving(self):
-        if not wait_until(lambda: self.serving() == BACKENDS, RETURN_PATIENCE_S, 0.1):
+        if not wait_until(lambda: self.serving() == BACKENDS, RETURN_PATIENCE_S, 0.2):
             raise RuntimeError(f"not all memcacheds serve: see {self.folder}/ringfenced.log")
 
     def close(self):
