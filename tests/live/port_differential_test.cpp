@@ -196,6 +196,7 @@ TEST_P(PortDifferential, RandomStreamCutAnywhereThenMemcachedsOwnAnswers) {
   PortHostSettings settings;
   settings.has_tags = std::get<0>(GetParam());
   settings.backends = std::get<1>(GetParam());
+  settings.be_patient();
   for (std::uint32_t seed = 1; seed <= round_count; ++seed) {
     PortHost host{settings};
     const Memcached plain;

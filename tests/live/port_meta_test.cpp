@@ -324,19 +324,19 @@ TEST_P(PortMetaFaults, AnswerThatFitsNoCommandThenNotBelieved) {
                                  {"md KEY", "NS\r\n", "SERVER_ERROR"},
                                  {"md KEY", "MN\r\n", "SERVER_ERROR"},
                                  {"ma KEY q v", "VA 1\r\nx\r\n", "SERVER_ERROR"}};
-  for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 2), one);
+  for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 1), one);
 }
 
 TEST_P(PortMetaFaults, AnswerToALargeValueThatFitsNoSetThenNotStored) {
   const std::string rest = " 100000\r\n" + std::string(100'000, 'x');
   for (const char* lie : {"VA 1\r\nx\r\n", "EN\r\n", "STORED\r\n", "HD\n", "\r\n",
                           "ERROR Too many open connections\r\n"}) {
-    expect_not_believed(settings_of(GetParam(), 2), {"ms KEY" + rest, lie, "NS\n"});
+    expect_not_believed(settings_of(GetParam(), 1), {"ms KEY" + rest, lie, "NS\n"});
   }
   const std::string long_line = "HD O" + std::string(2'100, '1') + "\r\n";
-  expect_not_believed(settings_of(GetParam(), 2), {"ms KEY" + rest, long_line, "NS\n"});
+  expect_not_believed(settings_of(GetParam(), 1), {"ms KEY" + rest, long_line, "NS\n"});
   for (const char* lie : {"END\r\n", "ERROR Too many open connections\r\n"}) {
-    expect_not_believed(settings_of(GetParam(), 2), {"set KEY 0 0" + rest, lie, "NOT_STORED\n"});
+    expect_not_believed(settings_of(GetParam(), 1), {"set KEY 0 0" + rest, lie, "NOT_STORED\n"});
   }
 }
 
