@@ -12,7 +12,7 @@ class MetaCache final : public Cache {
   Answer get(const std::string& key, std::string& value) override {
     std::string line;
     if (!ask("mg " + key + " v", "", line)) return lost();
-    if (line == "EN") return Answer::miss;
+    if (line == "EN" + token()) return Answer::miss;
     if (!line.starts_with("VA ")) return error(line);
     if (!line.ends_with(token()) || !wire_.read_line(value)) return lost();
     return Answer::hit;
