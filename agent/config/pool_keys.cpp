@@ -166,7 +166,7 @@ std::vector<Key> budget_keys() {
 std::vector<Key> limit_keys() {
   return {
       {Section::pool, "probe_interval", ValueKind::duration, "\"100ms\"", 10 * ms, 60 * s, "",
-       "10 small requests a second a backend; finds a hung one within 0.4 s",
+       "10 small requests a second a backend; finds a hung one within 0.7 s",
        [](const T& t, const V& v) -> Status {
          t.pool->probe_interval = {v.number};
          return Done{};
