@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <cstring>
 #include <string_view>
 
 #include "agent/port/counters.hpp"
@@ -19,7 +18,7 @@ class ReplyText {
  public:
   void add(std::string_view part) noexcept {
     const std::size_t fitting = part.size() < room() ? part.size() : room();
-    std::memcpy(text_.data() + size_, part.data(), fitting);
+    part.copy(text_.data() + size_, fitting);
     size_ += fitting;
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }

@@ -1,7 +1,5 @@
 #include "shim/binary/answer.hpp"
 
-#include <cstring>
-
 namespace ringfence::shim::binary {
 
 AnswerFront::AnswerFront(const Answer& answer) noexcept {
@@ -17,8 +15,9 @@ AnswerFront::AnswerFront(const Answer& answer) noexcept {
   header.opaque = answer.opaque;
   header.cas = answer.cas;
   store_header(bytes_.data(), header);
-  std::memcpy(bytes_.data() + header_bytes, extras.data(), extras.size());
-  std::memcpy(bytes_.data() + header_bytes + extras.size(), key.data(), key.size());
+  // Not memcpy, to which an empty view's null pointer may not be given.
+  extras.copy(bytes_.data() + header_bytes, extras.size());
+  key.copy(bytes_.data() + header_bytes + extras.size(), key.size());
   size_ = static_cast<std::uint16_t>(header_bytes + extras.size() + key.size());
 }
 

@@ -1,7 +1,5 @@
 #include "shim/binary/command.hpp"
 
-#include <cstring>
-
 namespace ringfence::shim::binary {
 
 CommandFront::CommandFront(const Command& command) noexcept {
@@ -16,8 +14,9 @@ CommandFront::CommandFront(const Command& command) noexcept {
   header.opaque = command.opaque;
   header.cas = command.cas;
   store_header(bytes_.data(), header);
-  std::memcpy(bytes_.data() + header_bytes, extras.data(), extras.size());
-  std::memcpy(bytes_.data() + header_bytes + extras.size(), key.data(), key.size());
+  // Not memcpy, to which an empty view's null pointer may not be given.
+  extras.copy(bytes_.data() + header_bytes, extras.size());
+  key.copy(bytes_.data() + header_bytes + extras.size(), key.size());
   size_ = static_cast<std::uint16_t>(header_bytes + extras.size() + key.size());
 }
 
