@@ -124,4 +124,7 @@ What the simulated fleet says, without TLS, frames and the engine's own messages
 | agents | messages a second, idle | bytes a second, idle | messages a change | bytes a change |
 |---|---|---|---|---|
 $(traffic_rows)
+
+1,000 hosts, most of whose half hour on one core is their forming:
+\`build/bin/sim_tests --gtest_also_run_disabled_tests --gtest_filter='*FleetTraffic.*/1000'\`
 TEXT
