@@ -6,7 +6,7 @@
 namespace ringfence::bench {
 namespace {
 
-// The smallest value that `share` of the sorted values do not exceed.
+// At least `share` of the sorted values stand before it: of 100 values the p99 is the largest.
 double percentile(const std::vector<double>& sorted, double share) {
   const auto rank = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
   return sorted[std::min(rank, sorted.size() - 1)];

@@ -64,10 +64,9 @@ $(goal 'memcached killed with 1 GiB in it: the same, fenced (before that end: ne
 $(goal '→ its new owners serve' full_active_after_eof 4 25)
 $(goal 'a host vanished: its backend'"'"'s slots back, at most ms after it was noticed: lease and 100' vanished_after_notice 6 2100)
 
-Of a change among 10 agents some 1.3 ms are the request's way through an agent to the leader (a connection, its
-command, one message), 2 ms each of the log's two commits (five voters on one disk, whose own floor is above), and
-the rest the agents' own work, 0.5 ms to fence and 0.3 ms to activate, of ten on so few cores. That is what
-keeps it above 5 ms; with a host for each agent it is done at once.
+A trace of one change among 10 agents (\`perf sched timehist\`, 2026-11-23): 1.3 ms are the request's way through an
+agent to the leader, 2 ms each of the log's two commits (five voters on one disk, whose own floor is below), and
+the rest the agents' own work, some 0.45 ms to fence and 0.3 ms to activate, ten times on two cores.
 
 Median / p99 / maximum (events), milliseconds unless said otherwise. \`$command\`
 

@@ -33,7 +33,7 @@ class BinaryCache final : public Cache {
 
   Answer get(const std::string& key, std::string& value) override {
     unsigned status = 0;
-    if (!ask(get_opcode, "", key, "", status, value)) return lost();
+    if (!ask(get_opcode, "", key, "", status, value)) return wire_.lost();
     if (status == ok) return Answer::hit;
     return status == not_found ? Answer::miss : Answer::failed;
   }
@@ -50,7 +50,7 @@ class BinaryCache final : public Cache {
                  const std::string& value) {
     unsigned status = 0;
     std::string text;
-    if (!ask(opcode, extras, key, value, status, text)) return lost();
+    if (!ask(opcode, extras, key, value, status, text)) return wire_.lost();
     if (status == ok) return Answer::done;
     const bool is_told = status == not_found || status == exists || status == not_stored;
     return is_told ? Answer::not_done : Answer::failed;
@@ -76,10 +76,6 @@ class BinaryCache final : public Cache {
     answer.erase(0, number_at(header, 4, 1) + number_at(header, 2, 2));
     status = static_cast<unsigned>(number_at(header, 6, 2));
     return true;
-  }
-  Answer lost() {
-    wire_.drop();
-    return Answer::unanswered;
   }
 
   Wire wire_;

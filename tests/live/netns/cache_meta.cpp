@@ -11,10 +11,10 @@ class MetaCache final : public Cache {
 
   Answer get(const std::string& key, std::string& value) override {
     std::string line;
-    if (!ask("mg " + key + " v", "", line)) return lost();
+    if (!ask("mg " + key + " v", "", line)) return wire_.lost();
     if (line == "EN" + token()) return Answer::miss;
-    if (!line.starts_with("VA ")) return error(line);
-    if (!line.ends_with(token()) || !wire_.read_line(value)) return lost();
+    if (!line.starts_with("VA ")) return wire_.failed(line);
+    if (!line.ends_with(token()) || !wire_.read_line(value)) return wire_.lost();
     return Answer::hit;
   }
   Answer set(const std::string& key, const std::string& value) override {
@@ -35,20 +35,9 @@ class MetaCache final : public Cache {
   Answer written(const std::string& command, const std::string& block,
                  const std::string& not_done) {
     std::string line;
-    if (!ask(command, block, line)) return lost();
+    if (!ask(command, block, line)) return wire_.lost();
     if (line == "HD" + token()) return Answer::done;
-    return line == not_done + token() ? Answer::not_done : error(line);
-  }
-
-  // An error in words leaves the connection in order; anything else does not.
-  Answer error(const std::string& line) {
-    const bool is_in_order = line.starts_with("SERVER_ERROR") || line.starts_with("CLIENT_ERROR");
-    if (!is_in_order) wire_.drop();
-    return Answer::failed;
-  }
-  Answer lost() {
-    wire_.drop();
-    return Answer::unanswered;
+    return line == not_done + token() ? Answer::not_done : wire_.failed(line);
   }
 
   Wire wire_;

@@ -11,11 +11,11 @@ class TextCache final : public Cache {
 
   Answer get(const std::string& key, std::string& value) override {
     std::string line;
-    if (!wire_.send("get " + key + "\r\n") || !wire_.read_line(line)) return lost();
+    if (!wire_.send("get " + key + "\r\n") || !wire_.read_line(line)) return wire_.lost();
     if (line == "END") return Answer::miss;
-    if (!line.starts_with("VALUE " + key + " ")) return error(line);
+    if (!line.starts_with("VALUE " + key + " ")) return wire_.failed(line);
     std::string end;
-    if (!wire_.read_line(value) || !wire_.read_line(end) || end != "END") return lost();
+    if (!wire_.read_line(value) || !wire_.read_line(end) || end != "END") return wire_.lost();
     return Answer::hit;
   }
   Answer set(const std::string& key, const std::string& value) override {
@@ -36,20 +36,9 @@ class TextCache final : public Cache {
   }
   Answer one_line(const std::string& request, std::string_view done, std::string_view not_done) {
     std::string line;
-    if (!wire_.send(request) || !wire_.read_line(line)) return lost();
+    if (!wire_.send(request) || !wire_.read_line(line)) return wire_.lost();
     if (line == done) return Answer::done;
-    return line == not_done ? Answer::not_done : error(line);
-  }
-
-  // An error in words leaves the connection in order; anything else does not.
-  Answer error(const std::string& line) {
-    const bool is_in_order = line.starts_with("SERVER_ERROR") || line.starts_with("CLIENT_ERROR");
-    if (!is_in_order) wire_.drop();
-    return Answer::failed;
-  }
-  Answer lost() {
-    wire_.drop();
-    return Answer::unanswered;
+    return line == not_done ? Answer::not_done : wire_.failed(line);
   }
 
   Wire wire_;

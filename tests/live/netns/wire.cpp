@@ -53,6 +53,17 @@ bool Wire::read(std::size_t count, std::string& bytes) {
   return true;
 }
 
+Answer Wire::lost() {
+  drop();
+  return Answer::unanswered;
+}
+
+Answer Wire::failed(const std::string& line) {
+  const bool is_in_order = line.starts_with("SERVER_ERROR") || line.starts_with("CLIENT_ERROR");
+  if (!is_in_order) drop();
+  return Answer::failed;
+}
+
 void Wire::drop() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/live/netns/cache.hpp"
+
 namespace netns {
 
 class Wire {
@@ -21,9 +23,13 @@ class Wire {
   bool send(std::string_view bytes);
   bool read_line(std::string& line);  // without its end; values hold none, so a value is a line too
   bool read(std::size_t count, std::string& bytes);
-  void drop();
+  // Nothing came, or nothing that can be understood: closes it.
+  Answer lost();
+  // A line that no command answers with. An error in words leaves the connection in order.
+  Answer failed(const std::string& line);
 
  private:
+  void drop();
   bool connect_now();
   bool fill();
 
