@@ -205,16 +205,15 @@ bool Forming::adopt(const ClusterId& cluster_id, bool is_founder) {
 void Forming::review_own_fleet() {
   const ViewPtr view = desk_.replica.view();
   const bool is_alone = view->agents.size() == 1 && view->find(desk_.settings.id) != nullptr;
-  if (unreviewed_.empty() && is_alone == was_alone_) return;
   const bool is_whole = is_alone != was_alone_;
+  if (!is_whole && unreviewed_.empty()) return;
   const std::set<AgentId> reviewed = is_whole ? peers_.in_fleets() : unreviewed_;
   unreviewed_.clear();
   was_alone_ = is_alone;
   for (const AgentId id : reviewed) {
-    const Peer* peer = peers_.find(id);
-    const bool is_in_fleet =
-        peer != nullptr && peer->introduction.has_value() && peer->introduction->has_fleet;
-    if (is_in_fleet && !is_own(*peer)) review_fleet_of(id, *peer, is_alone);
+    if (peers_.in_fleets().count(id) == 0) continue;
+    const Peer& peer = *peers_.find(id);
+    if (!is_own(peer)) review_fleet_of(id, peer, is_alone);
     if (has_given_up_) return;
   }
 }

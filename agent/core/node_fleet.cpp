@@ -184,7 +184,7 @@ void Node::Impl::take(AgentId from, Introduction& message) {
   const bool was_own = known != nullptr && forming.is_own(*known);
   if (!peers.on_introduction(from, std::move(message))) return;
   const Peer& peer = *peers.find(from);
-  // Whose leader or number of agents changed is none of that: in a large fleet these are many.
+  // Whose leader changed is none of that: in a large fleet these are many.
   if (!was_own || !forming.is_own(peer)) forming.on_peer_changed(from);
   const std::string& led_from = peer.introduction->leader_address;
   const bool is_known = led_from.empty() || led_from == desk.settings.address ||

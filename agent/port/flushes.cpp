@@ -31,12 +31,16 @@ Request& Flushes::take(std::size_t position) {
   return request;
 }
 
+void Flushes::finish(Request& request, const ReplyText& text) {
+  request.client->reply(request, text.view());
+  request.client->answered(request);
+}
+
 void Flushes::fail(std::size_t position, const std::string& line) {
   Request& request = take(position);
   ReplyText text;
   request.form->failure(request, line, text);
-  request.client->reply(request, text.view());
-  request.client->answered(request);
+  finish(request, text);
 }
 
 void Flushes::answer(std::uint64_t id, bool is_ok, const std::string& text) {
@@ -49,8 +53,7 @@ void Flushes::answer(std::uint64_t id, bool is_ok, const std::string& text) {
     Request& request = take(i);
     ReplyText done;
     request.form->flushed(request, done);
-    request.client->reply(request, done.view());
-    request.client->answered(request);
+    finish(request, done);
     return;
   }
 }

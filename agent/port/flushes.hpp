@@ -11,6 +11,7 @@
 namespace ringfence::agent::port {
 
 class IoThread;
+class ReplyText;
 
 class Flushes {
  public:
@@ -29,6 +30,7 @@ class Flushes {
   };
   // Takes it off the list; its client goes on.
   [[nodiscard]] Request& take(std::size_t position);
+  static void finish(Request& request, const ReplyText& text);
   void fail(std::size_t position, const std::string& line);
 
   IoThread& thread_;

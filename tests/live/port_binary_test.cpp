@@ -9,6 +9,7 @@
 
 #include "tests/live/support/binary_side.hpp"
 #include "tests/live/support/port_host.hpp"
+#include "tests/live/support/tags.hpp"
 #include "tests/unit/binary_support.hpp"
 
 namespace ringfence::live {
@@ -25,7 +26,7 @@ PortHostSettings settings_of(bool has_tags, std::size_t backends) {
   return settings;
 }
 
-class PortBinary : public testing::TestWithParam<std::tuple<bool, std::size_t>> {
+class PortBinary : public testing::TestWithParam<TagsAndBackends> {
  protected:
   PortBinary()
       : host_(settings_of(std::get<0>(GetParam()), std::get<1>(GetParam()))),
@@ -56,12 +57,8 @@ class PortBinary : public testing::TestWithParam<std::tuple<bool, std::size_t>> 
   Memcached memcached_;
   BinarySide port_, plain_;
 };
-INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortBinary,
-                         testing::Combine(testing::Bool(), testing::Values(1U, 4U)),
-                         [](const auto& instance) {
-                           return std::string(std::get<0>(instance.param) ? "On" : "Off") + "Over" +
-                                  std::to_string(std::get<1>(instance.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortBinary, one_and_four_backends(),
+                         tags_and_backends_name);
 
 constexpr std::uint32_t past = 2'592'001;  // a second beyond 30 days: a date, of 1970
 

@@ -4,17 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <tuple>
 
 #include "shim/meta/base64.hpp"
+#include "tests/live/support/differential.hpp"
 #include "tests/live/support/meta_side.hpp"
-#include "tests/live/support/port_host.hpp"
 
 namespace ringfence::live {
 namespace {
 
 constexpr int command_count = 400;
-constexpr int round_count = 12;
 
 class Stream {
  public:
@@ -171,43 +169,18 @@ class Stream {
   std::mt19937 random_;
 };
 
-// `cuts`: null sends all at once.
 std::string answers_of(TextClient client, const std::string& stream, Stream* cuts) {
   MetaSide side{std::move(client)};
-  std::size_t sent = 0;
-  while (sent < stream.size()) {
-    std::size_t part = stream.size() - sent;
-    if (cuts != nullptr) part = std::min(part, 1 + cuts->below(cuts->below(4) == 0 ? 20'000 : 200));
-    side.send(std::string_view{stream}.substr(sent, part));
-    sent += part;
-  }
+  send_stream(side, stream, cuts);
   return side.finish("last");
 }
 
-class PortDifferential : public testing::TestWithParam<std::tuple<bool, std::size_t>> {};
-INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortDifferential,
-                         testing::Combine(testing::Bool(), testing::Values(1U, 4U)),
-                         [](const auto& instance) {
-                           return std::string(std::get<0>(instance.param) ? "On" : "Off") + "Over" +
-                                  std::to_string(std::get<1>(instance.param));
-                         });
+class PortDifferential : public testing::TestWithParam<TagsAndBackends> {};
+INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortDifferential, one_and_four_backends(),
+                         tags_and_backends_name);
 
 TEST_P(PortDifferential, RandomStreamCutAnywhereThenMemcachedsOwnAnswers) {
-  PortHostSettings settings;
-  settings.has_tags = std::get<0>(GetParam());
-  settings.backends = std::get<1>(GetParam());
-  settings.be_patient();
-  for (std::uint32_t seed = 1; seed <= round_count; ++seed) {
-    PortHost host{settings};
-    const Memcached plain;
-    Stream source{seed};
-    const std::string stream = source.make();
-
-    const std::string expected = answers_of(plain.client(), stream, nullptr);
-    const std::string answers = answers_of(host.client(), stream, &source);
-
-    ASSERT_EQ(answers, expected) << "seed " << seed;
-  }
+  expect_memcacheds_answers<Stream>(GetParam(), answers_of);
 }
 
 }  // namespace

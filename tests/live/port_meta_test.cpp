@@ -12,6 +12,7 @@
 #include "tests/live/support/meta_side.hpp"
 #include "tests/live/support/port_host.hpp"
 #include "tests/live/support/scripted_server.hpp"
+#include "tests/live/support/tags.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -29,7 +30,7 @@ PortHostSettings settings_of(bool has_tags, std::size_t backends) {
   return settings;
 }
 
-class PortMeta : public testing::TestWithParam<std::tuple<bool, std::size_t>> {
+class PortMeta : public testing::TestWithParam<TagsAndBackends> {
  protected:
   PortMeta()
       : host_(settings_of(std::get<0>(GetParam()), std::get<1>(GetParam()))),
@@ -55,12 +56,8 @@ class PortMeta : public testing::TestWithParam<std::tuple<bool, std::size_t>> {
   Memcached memcached_;
   MetaSide port_, plain_;
 };
-INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortMeta,
-                         testing::Combine(testing::Bool(), testing::Values(1U, 4U)),
-                         [](const auto& instance) {
-                           return std::string(std::get<0>(instance.param) ? "On" : "Off") + "Over" +
-                                  std::to_string(std::get<1>(instance.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(TagsAndBackends, PortMeta, one_and_four_backends(),
+                         tags_and_backends_name);
 
 TEST_P(PortMeta, GetWithEveryFlagThenMemcachedsOwnAnswer) {
   compare_all({"ms a 5 F7 T0\r\nhello\r\n", "mg a\r\n", "mg a v\r\n", "mg a s v t f k O1 c\r\n",
