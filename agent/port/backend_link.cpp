@@ -10,6 +10,13 @@
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
+namespace {
+
+shim::WireKey wire_key_of(const Request& request) noexcept {
+  return {request.key, request.ticket.pool_word, request.ticket.generation()};
+}
+
+}  // namespace
 
 BackendLink::BackendLink(IoThread& thread, std::uint16_t index, Wire wire,
                          const shm_layout::BackendInfo& info)
@@ -17,7 +24,8 @@ BackendLink::BackendLink(IoThread& thread, std::uint16_t index, Wire wire,
       text_(info.text),
       incarnation_(info.incarnation),
       index_(index),
-      wire_(wire) {
+      wire_(wire),
+      arena_(link_chunk_bytes, thread.output()) {
   auto address = address_of(info);
   if (address) address_ = address.value();
 }
@@ -32,72 +40,69 @@ bool BackendLink::is_reachable() const noexcept {
 }
 
 void BackendLink::send(Request& request) {
-  const shim::WireKey wire_key(request.key, request.ticket.pool_word, request.ticket.generation());
-  const std::size_t before = output_.size_bytes();
-  request.stream_begin = staged_bytes_;
   request.enqueued_ms = thread_.now_ms();
   if (is_gathered(request)) {
-    add_retrieval(request, wire_key.view());
+    add_to_group(request);
   } else {
-    close_group();
-    add_command(request, wire_key.view());
-    request.ends_command = true;
+    add_command(request);
   }
-  waiting_.push(request);
-  staged_bytes_ += output_.size_bytes() - before;
   thread_.counters().backends[index_].requests.add();
   thread_.mark_dirty(*this);
   thread_.need_tick();
 }
 
 bool BackendLink::joins_group(const Request& request) const noexcept {
+  if (group_.keys == 0) return true;
+  const Request& first = *group_.requests.head();
   const bool has_time = is_get_and_touch(request.verb);
-  return group_.keys > 0 && !waiting_.is_empty() && group_.keys < shim::text::group_keys_max &&
-         group_.verb == request.verb &&
-         group_.bytes <
-             (has_time ? group_bytes_max_gat - shim::key_bytes_max : shim::text::group_bytes_max) &&
-         (!has_time || group_.exptime == request.exptime);
+  const std::size_t bytes_max =
+      has_time ? group_bytes_max_gat - shim::key_bytes_max : shim::text::group_bytes_max;
+  return group_.keys < shim::text::group_keys_max && group_.bytes < bytes_max &&
+         first.verb == request.verb && (!has_time || first.exptime == request.exptime);
 }
 
-void BackendLink::add_retrieval(Request& request, std::string_view wire_key) {
-  Account& account = thread_.output();
-  if (joins_group(request)) {
-    waiting_.tail()->ends_command = false;
-  } else {
-    close_group();
-    group_.keys = 0;
-    group_.bytes = 0;
-    group_.verb = request.verb;
-    group_.exptime = request.exptime;
-    shim::text::write_retrieval_head([&](std::string_view word) { output_.append(word, account); },
-                                     request.verb, request.exptime);
-  }
-  output_.append(" ", account);
-  output_.append(wire_key, account);
+void BackendLink::add_to_group(Request& request) {
+  if (!joins_group(request)) close_group();
+  group_.requests.push(request);
   ++group_.keys;
-  group_.bytes += wire_key.size() + 1;
-  request.ends_command = true;
+  group_.bytes += std::min(request.key.size() + shim::tag_bytes_max, shim::key_bytes_max) + 1;
 }
 
 void BackendLink::close_group() {
   if (group_.keys == 0) return;
-  output_.append("\r\n", thread_.output());
-  group_.keys = 0;
+  const std::size_t before = output_.size_bytes();
+  const auto append = [&](std::string_view piece) { output_.append(piece, arena_); };
+  Request* request = group_.requests.head();
+  shim::text::write_retrieval_head(append, request->verb, request->exptime);
+  while (!group_.requests.is_empty()) {
+    request = group_.requests.pop();
+    request->stream_begin = staged_bytes_;
+    request->ends_command = group_.requests.is_empty();
+    waiting_.push(*request);
+    append(" ");
+    append(wire_key_of(*request).view());
+  }
+  append("\r\n");
+  staged_bytes_ += output_.size_bytes() - before;
+  group_ = {};
 }
 
 // noreply is never passed on: each command's answer keeps the shared connection in step.
-void BackendLink::add_command(Request& request, std::string_view wire_key) {
-  Account& account = thread_.output();
-  const auto append = [&](std::string_view piece) { output_.append(piece, account); };
-  write_front(append, request, wire_key, request.value.size());
-  if (is_storage(request.verb)) output_.append_slice(request.bytes, request.value, account);
+void BackendLink::add_command(Request& request) {
+  // Only a client's own commands have an order: its gets that wait in the group go first.
+  if (!request.client->has_one_request()) close_group();
+  const std::size_t before = output_.size_bytes();
+  const auto append = [&](std::string_view piece) { output_.append(piece, arena_); };
+  request.stream_begin = staged_bytes_;
+  request.ends_command = true;
+  waiting_.push(request);
+  write_front(append, request, wire_key_of(request).view(), request.value.size());
+  if (is_storage(request.verb)) output_.append_slice(request.bytes, request.value, arena_);
+  staged_bytes_ += output_.size_bytes() - before;
 }
 
 void BackendLink::flush() {
-  if (group_.keys > 0) {
-    close_group();
-    staged_bytes_ += 2;
-  }
+  close_group();
   if (waiting_.is_empty() && output_.is_empty()) return;
   if (state_ == State::idle || (state_ == State::backing_off && is_reachable())) connect();
   if (state_ == State::up) write();
@@ -169,6 +174,7 @@ void BackendLink::note_trouble() {
 }
 
 void BackendLink::break_off(LossKind kind) {
+  close_group();
   const std::uint64_t written = written_bytes();
   const bool is_first_failure = backoff_ms_ == 0;
   // A connection that had worked is opened anew at once; after that, ever more slowly.
@@ -179,7 +185,6 @@ void BackendLink::break_off(LossKind kind) {
   watch_.close();
   output_.clear();
   staged_bytes_ = 0;
-  group_.keys = 0;
   parser_ = {};
   packets_ = {};
   leftover_.clear();
@@ -198,6 +203,7 @@ void BackendLink::break_off(LossKind kind) {
 }
 
 void BackendLink::close() {
+  close_group();
   watch_.close();
   state_ = State::idle;
   // Their clients are gone: only the memory is left to be given back.

@@ -18,6 +18,7 @@
 #include "agent/port/socket_watch.hpp"
 #include "agent/port/sockets.hpp"
 #include "shim/binary/reply.hpp"
+#include "shim/route.hpp"
 #include "shim/text/reply.hpp"
 #include "shm_layout/layout.hpp"
 
@@ -40,7 +41,9 @@ class BackendLink final : public SocketOwner {
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
   [[nodiscard]] bool is_reachable() const noexcept;
   // Nothing is waited for.
-  [[nodiscard]] bool is_done() const noexcept { return waiting_.is_empty() && !expects_end_; }
+  [[nodiscard]] bool is_done() const noexcept {
+    return waiting_.is_empty() && group_.keys == 0 && !expects_end_;
+  }
 
   void send(Request& request);  // only when reachable
   void flush();
@@ -67,22 +70,28 @@ class BackendLink final : public SocketOwner {
   void break_off(LossKind kind);
 
   [[nodiscard]] bool joins_group(const Request& request) const noexcept;
-  void add_retrieval(Request& request, std::string_view wire_key);
-  void add_command(Request& request, std::string_view wire_key);
+  void add_to_group(Request& request);
+  void add_command(Request& request);
   void close_group();
   [[nodiscard]] std::uint64_t written_bytes() const noexcept {
     return staged_bytes_ - output_.size_bytes();
   }
 
   void receive();
+  [[nodiscard]] bool is_inside_large_value() const noexcept;
   [[nodiscard]] shim::text::ReplyEvent next_event(std::string_view bytes);
-  [[nodiscard]] Taken take_replies(const ChunkRef& chunk, std::string_view& bytes);
-  [[nodiscard]] bool take_event(const shim::text::ReplyEvent& event, const ChunkRef& chunk);
-  [[nodiscard]] bool take_header(const shim::text::ReplyEvent& event);
-  [[nodiscard]] bool take_own_header(const shim::text::ReplyEvent& event);
+  // What one recv brought: the bytes' chunk, and whether their tickets held then.
+  struct Arrival {
+    const ChunkRef& chunk;
+    shim::ArrivalCheck check;
+  };
+  [[nodiscard]] Taken take_replies(const Arrival& arrival, std::string_view& bytes);
+  [[nodiscard]] bool take_event(const shim::text::ReplyEvent& event, const Arrival& arrival);
+  [[nodiscard]] bool take_header(const shim::text::ReplyEvent& event, const Arrival& arrival);
+  [[nodiscard]] bool take_own_header(const shim::text::ReplyEvent& event, const Arrival& arrival);
   void take_value_done();
   void take_end();
-  [[nodiscard]] bool take_line(std::string_view line);
+  [[nodiscard]] bool take_line(std::string_view line, const Arrival& arrival);
   void block_on_client();
   [[nodiscard]] bool tick_blocked(std::uint64_t now_ms);
 
@@ -97,12 +106,13 @@ class BackendLink final : public SocketOwner {
 
   LinkFifo waiting_;  // sent or about to be, in order
   ByteQueue output_;
+  Arena arena_;                     // of output_
   std::uint64_t staged_bytes_ = 0;  // of the stream since it was opened; less output_: written
+  // Gets of this turn that will be one command. Others' commands may go before it.
   struct {
-    std::uint32_t keys = 0;  // 0: no command is open
-    std::size_t bytes = 0;
-    Verb verb{};
-    std::string exptime;
+    LinkFifo requests;
+    std::uint32_t keys = 0;
+    std::size_t bytes = 0;  // at most, of the command's keys
   } group_;
 
   shim::text::ReplyParser parser_;

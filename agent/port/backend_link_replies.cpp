@@ -19,18 +19,20 @@ using shim::text::ReplyEventKind;
 using shim::text::ReplyShape;
 
 void BackendLink::receive() {
-  ChunkRef chunk = thread_.reply_scratch();
-  std::memcpy(chunk->data(), leftover_.data(), leftover_.size());
+  const ChunkRef chunk = thread_.room_for_answers(is_inside_large_value());
+  char* const room = chunk->data() + chunk->size;
+  std::memcpy(room, leftover_.data(), leftover_.size());
   const std::size_t begin = leftover_.size();
-  const ssize_t got =
-      ::recv(watch_.fd(), chunk->data() + begin, chunk->capacity - begin, MSG_DONTWAIT);
+  const ssize_t got = ::recv(watch_.fd(), room + begin, chunk.room() - begin, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
     break_off(LossKind::broken);
     return;
   }
-  std::string_view bytes{chunk->data(), begin + static_cast<std::size_t>(got)};
-  if (take_replies(chunk, bytes) == Taken::violation) {
+  std::string_view bytes{room, begin + static_cast<std::size_t>(got)};
+  chunk->size += static_cast<std::uint32_t>(bytes.size());
+  const Arrival arrival{chunk, shim::ArrivalCheck(thread_.segment())};
+  if (take_replies(arrival, bytes) == Taken::violation) {
     break_off(LossKind::broken);
     return;
   }
@@ -38,7 +40,13 @@ void BackendLink::receive() {
   if (blocker_ != nullptr) update_interest();
 }
 
-BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_view& bytes) {
+bool BackendLink::is_inside_large_value() const noexcept {
+  const std::size_t left_bytes =
+      wire_ == Wire::binary ? packets_.value_left_bytes() : parser_.value_left_bytes();
+  return left_bytes > receive_chunk_bytes;
+}
+
+BackendLink::Taken BackendLink::take_replies(const Arrival& arrival, std::string_view& bytes) {
   // The end of a value takes no byte in the binary protocol.
   while (!bytes.empty() || packets_.is_value_whole()) {
     // Nobody asked, or nothing of the question has left this host.
@@ -47,7 +55,7 @@ BackendLink::Taken BackendLink::take_replies(const ChunkRef& chunk, std::string_
     if (!is_asked) return Taken::violation;
     const ReplyEvent event = next_event(bytes);
     if (event.kind == ReplyEventKind::need_more) return Taken::all;
-    if (!take_event(event, chunk)) return Taken::violation;
+    if (!take_event(event, arrival)) return Taken::violation;
     bytes.remove_prefix(event.consumed_bytes);
   }
   return Taken::all;
@@ -58,13 +66,13 @@ ReplyEvent BackendLink::next_event(std::string_view bytes) {
   return parser_.next(expects_end_ ? ReplyShape::values : shape_of(*waiting_.head()), bytes);
 }
 
-bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
+bool BackendLink::take_event(const ReplyEvent& event, const Arrival& arrival) {
   switch (event.kind) {
     case ReplyEventKind::value_header:
-      return take_header(event);
+      return take_header(event, arrival);
     case ReplyEventKind::value_bytes:
       last_value_ms_ = thread_.now_ms();
-      thread_.dispatcher().on_value_bytes(*value_, fate_, chunk, event.bytes);
+      thread_.dispatcher().on_value_bytes(*value_, fate_, arrival.chunk, event.bytes);
       block_on_client();
       return true;
     case ReplyEventKind::value_done:
@@ -74,7 +82,7 @@ bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
       take_end();
       return true;
     case ReplyEventKind::line:
-      return take_line(event.bytes);
+      return take_line(event.bytes, arrival);
     case ReplyEventKind::need_more:
     case ReplyEventKind::stat:
     case ReplyEventKind::violation:
@@ -84,14 +92,14 @@ bool BackendLink::take_event(const ReplyEvent& event, const ChunkRef& chunk) {
 }
 
 // memcached answers the keys it found, in the order of the command; those before are misses.
-bool BackendLink::take_header(const ReplyEvent& event) {
-  if (!expects_end_ && !is_gathered(*waiting_.head())) return take_own_header(event);
+bool BackendLink::take_header(const ReplyEvent& event, const Arrival& arrival) {
+  if (!expects_end_ && !is_gathered(*waiting_.head())) return take_own_header(event, arrival);
   while (!expects_end_ && !waiting_.is_empty()) {
     Request& first = *waiting_.head();
     const shim::WireKey wire_key(first.key, first.ticket.pool_word, first.ticket.generation());
     if (wire_key.view() == event.key) {
       value_ = &first;
-      fate_ = thread_.dispatcher().on_value(first, event);
+      fate_ = thread_.dispatcher().on_value(first, event, arrival.check);
       return true;
     }
     if (first.ends_command) return false;
@@ -102,10 +110,10 @@ bool BackendLink::take_header(const ReplyEvent& event) {
 }
 
 // A value without a key belongs to the command whose turn it is.
-bool BackendLink::take_own_header(const ReplyEvent& event) {
+bool BackendLink::take_own_header(const ReplyEvent& event, const Arrival& arrival) {
   value_ = waiting_.head();
   if (value_->is_meta && !expects_value(*value_)) return false;
-  fate_ = thread_.dispatcher().on_value(*value_, event);
+  fate_ = thread_.dispatcher().on_value(*value_, event, arrival.check);
   return true;
 }
 
@@ -132,7 +140,7 @@ void BackendLink::take_end() {
   }
 }
 
-bool BackendLink::take_line(std::string_view line) {
+bool BackendLink::take_line(std::string_view line, const Arrival& arrival) {
   if (is_turned_away(line)) return false;
   if (expects_end_ || is_gathered(*waiting_.head())) {
     take_end();  // an error instead of values: what was not found by now is a miss
@@ -144,7 +152,7 @@ bool BackendLink::take_line(std::string_view line) {
   if (request.is_meta && is_meta_miss(line)) {
     thread_.dispatcher().on_miss(request);
   } else {
-    thread_.dispatcher().on_line(request, line);
+    thread_.dispatcher().on_line(request, line, arrival.check);
   }
   return true;
 }

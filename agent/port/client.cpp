@@ -42,6 +42,7 @@ bool Client::prepare_input() {
   std::memcpy(larger->data(), waiting.data(), waiting.size());
   input_begin_ = 0;
   input_end_ = static_cast<std::uint32_t>(waiting.size());
+  larger->size = input_end_;
   input_ = std::move(larger);
   return true;
 }
@@ -56,11 +57,18 @@ void Client::receive() {
     return;
   }
   const bool is_partial = !input().empty();
-  ChunkRef& target = is_partial ? input_ : thread_.input_scratch();
-  const std::uint32_t begin = is_partial ? input_end_ : 0;
+  ChunkRef& target = is_partial ? input_ : thread_.room_for_input(upload != nullptr);
+  const std::uint32_t begin = is_partial ? input_end_ : target->size;
   const ssize_t got =
       ::recv(watch_.fd(), target->data() + begin, target->capacity - begin, MSG_DONTWAIT);
   if (got > 0) {
+    const std::uint32_t end = begin + static_cast<std::uint32_t>(got);
+    target->size = end;
+    if (!is_partial) {
+      input_ = target;
+      input_begin_ = begin;
+    }
+    input_end_ = end;
     take_received(static_cast<std::size_t>(got));
     return;
   }
@@ -91,22 +99,23 @@ void Client::refuse_for_memory() {
 
 void Client::take_received(std::size_t bytes) {
   thread_.counters().bytes_read.add(bytes);
-  if (!input().empty()) {
-    input_end_ += static_cast<std::uint32_t>(bytes);
-  } else {
-    // A large piece is kept where it is; a small one would pin the whole scratch buffer.
-    ChunkRef& scratch = thread_.input_scratch();
-    if (bytes >= share_bytes_min) {
-      input_ = scratch;
-    } else {
-      input_ = ChunkRef::make(bytes, thread_.input());
-      std::memcpy(input_->data(), scratch->data(), bytes);
-    }
-    input_begin_ = 0;
-    input_end_ = static_cast<std::uint32_t>(bytes);
-  }
   run();
+  keep_rest();
   thread_.mark_dirty(*this);
+}
+
+// A short rest may wait for long: it does not keep a whole chunk meanwhile.
+void Client::keep_rest() {
+  const std::string_view rest = input();
+  if (rest.empty() || rest.size() >= share_bytes_min || input_->capacity < receive_chunk_bytes) {
+    return;
+  }
+  ChunkRef own = ChunkRef::make(rest.size(), thread_.input());
+  std::memcpy(own->data(), rest.data(), rest.size());
+  own->size = static_cast<std::uint32_t>(rest.size());
+  input_ = std::move(own);
+  input_begin_ = 0;
+  input_end_ = input_->size;
 }
 
 void Client::consume(std::size_t bytes) {
@@ -162,14 +171,21 @@ void Client::queue(Request& request) {
 }
 
 void Client::submit(Request& request) {
-  queue(request);
-  count_command(thread_.counters(), request.verb);
-  thread_.dispatcher().submit(request);
+  Request* one = &request;
+  submit({&one, 1});
+}
+
+void Client::submit(std::span<Request* const> requests) {
+  for (Request* request : requests) {
+    queue(*request);
+    count_command(thread_.counters(), request->verb);
+  }
+  thread_.dispatcher().submit(requests);
 }
 
 void Client::answer_locally(std::string_view text) {
   if (order_.is_empty()) {
-    output_.append(text, thread_.output());
+    output_.append(text, thread_.replies());
     buffered_bytes_ += text.size();
     thread_.mark_dirty(*this);
     return;
@@ -188,36 +204,38 @@ void Client::close_after_answers() {
 }
 
 // The place where the reply's bytes go now. Once it is a request's turn, what waited goes first.
-ByteQueue& Client::sink_of(Request& request) {
-  if (order_.head() != &request) return request.reply;
-  if (!request.reply.is_empty()) output_.splice(request.reply, thread_.output());
+Client::Sink Client::sink_of(Request& request) {
+  if (order_.head() != &request) return {request.reply, thread_.waiting_replies()};
+  if (!request.reply.is_empty()) output_.splice(request.reply, thread_.replies());
   request.is_partly_delivered = true;
   thread_.mark_dirty(*this);
-  return output_;
+  return {output_, thread_.replies()};
 }
 
 void Client::reply(Request& request, std::string_view bytes) {
   if (is_closed_ || request.is_noreply) return;
   buffered_bytes_ += bytes.size();
-  sink_of(request).append(bytes, thread_.output());
+  const Sink sink = sink_of(request);
+  sink.queue.append(bytes, sink.arena);
 }
 
 void Client::reply(Request& request, const ChunkRef& chunk, std::string_view slice) {
   if (is_closed_ || request.is_noreply) return;
   buffered_bytes_ += slice.size();
-  sink_of(request).append_slice(chunk, slice, thread_.output());
+  const Sink sink = sink_of(request);
+  sink.queue.append_slice(chunk, slice, sink.arena);
 }
 
 void Client::hold(Request& request, const ChunkRef& chunk, std::string_view slice) {
   if (is_closed_) return;
   buffered_bytes_ += slice.size();
-  request.reply.append_slice(chunk, slice, thread_.output());
+  request.reply.append_slice(chunk, slice, thread_.waiting_replies());
 }
 
 void Client::hold(Request& request, std::string_view bytes) {
   if (is_closed_) return;
   buffered_bytes_ += bytes.size();
-  request.reply.append(bytes, thread_.output());
+  request.reply.append(bytes, thread_.waiting_replies());
 }
 
 void Client::drop_reply(Request& request) {
@@ -246,7 +264,7 @@ void Client::advance() {
   while (!order_.is_empty() && order_.head()->is_answered) {
     Request& first = *order_.pop();
     if (!first.reply.is_empty() && !is_closed_) {
-      output_.splice(first.reply, thread_.output());
+      output_.splice(first.reply, thread_.replies());
       thread_.mark_dirty(*this);
     }
     release(first);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "agent/port/binary_commands.hpp"
@@ -43,11 +44,15 @@ class Client final : public SocketOwner {
   void consume(std::size_t bytes);
   [[nodiscard]] Request& make_request(Verb verb, const ReplyForm& form);
   void submit(Request& request);  // in the order of the commands, to the dispatcher
-  void queue(Request& request);   // in the order of the commands; somebody else answers it
+  void submit(std::span<Request* const> requests);
+  void queue(Request& request);  // in the order of the commands; somebody else answers it
   void answer_locally(std::string_view text);
   void close_after_answers();
   [[nodiscard]] bool is_idle() const noexcept { return outstanding_ == 0; }
+  [[nodiscard]] bool has_one_request() const noexcept { return outstanding_ == 1; }
   [[nodiscard]] bool may_take() const noexcept;
+  // How many more requests its window has room for.
+  [[nodiscard]] std::size_t request_room() const noexcept { return window_ - outstanding_; }
 
   // For whoever answers.
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
@@ -91,8 +96,13 @@ class Client final : public SocketOwner {
   [[nodiscard]] Take take_command();
   [[nodiscard]] bool is_binary() const noexcept { return protocol_ == Protocol::binary; }
   void take_received(std::size_t bytes);
+  void keep_rest();
   void refuse_for_memory();
-  ByteQueue& sink_of(Request& request);
+  struct Sink {
+    ByteQueue& queue;
+    Arena& arena;
+  };
+  Sink sink_of(Request& request);
   void advance();
   void release(Request& request);
   void update_interest();

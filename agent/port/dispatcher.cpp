@@ -39,6 +39,22 @@ bool has_later_in_slot(const Request& request) {
 void Dispatcher::submit(Request& request) {
   request.ticket = shim::route(thread_.segment(), request.key);
   request.is_routed = true;
+  dispatch(request);
+}
+
+void Dispatcher::submit(std::span<Request* const> requests) {
+  const shim::Departure departure(thread_.segment());
+  for (Request* request : requests) {
+    request->ticket = departure.aim(request->key);
+    request->is_routed = true;
+  }
+  for (Request* request : requests) {
+    departure.route(request->ticket);
+    dispatch(*request);
+  }
+}
+
+void Dispatcher::dispatch(Request& request) {
   if (!may_send(request)) {
     refuse(request);
     return;
@@ -188,8 +204,9 @@ void Dispatcher::forget(Client& client) {
   }
 }
 
-TicketStatus Dispatcher::status_of(const Request& request) const noexcept {
-  const TicketStatus status = shim::validate(thread_.segment(), request.ticket);
+TicketStatus Dispatcher::status_of(const Request& request,
+                                   const shim::ArrivalCheck& arrival) noexcept {
+  const TicketStatus status = arrival.status_of(request.ticket);
   const bool is_served_anyway = status == TicketStatus::lease_lapsed &&
                                 is_plain_get(request.verb) &&
                                 request.ticket.pool_word.serves_without_lease();
@@ -201,13 +218,14 @@ bool Dispatcher::has_moved(const Request& request) const noexcept {
   return thread_.segment().slot(request.ticket.slot).generation() != request.ticket.generation();
 }
 
-void Dispatcher::on_line(Request& request, std::string_view line) {
+void Dispatcher::on_line(Request& request, std::string_view line,
+                         const shim::ArrivalCheck& arrival) {
   if (request.is_noreply || request.client->is_closed()) {
     count(request, line);
     request.client->answered(request);
     return;
   }
-  if (status_of(request) == TicketStatus::holds) {
+  if (status_of(request, arrival) == TicketStatus::holds) {
     finish_line(request, line);
     return;
   }
@@ -215,11 +233,12 @@ void Dispatcher::on_line(Request& request, std::string_view line) {
   judge_reply(request);
 }
 
-ValueFate Dispatcher::on_value(Request& request, const shim::text::ReplyEvent& header) {
+ValueFate Dispatcher::on_value(Request& request, const shim::text::ReplyEvent& header,
+                               const shim::ArrivalCheck& arrival) {
   Client& client = *request.client;
   if (client.is_closed()) return ValueFate::discard;
   client.note_value(header.value_bytes);
-  const TicketStatus status = status_of(request);
+  const TicketStatus status = status_of(request, arrival);
   if (status == TicketStatus::changed) return ValueFate::discard;
   ReplyText head;
   request.form->begin_value(request, header, head);
@@ -270,7 +289,7 @@ void Dispatcher::on_miss(Request& request) {
 
 // A whole reply lies in request.reply. May it be believed now?
 void Dispatcher::judge_reply(Request& request) {
-  const TicketStatus status = status_of(request);
+  const TicketStatus status = status_of(request, shim::ArrivalCheck(thread_.segment()));
   if (status == TicketStatus::holds) {
     if (request.holds_value) {
       finish_value(request);

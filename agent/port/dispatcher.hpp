@@ -14,10 +14,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "agent/port/chunk.hpp"
 #include "agent/port/request.hpp"
+#include "shim/route.hpp"
 #include "shim/text/reply.hpp"
 #include "shim/ticket.hpp"
 
@@ -45,10 +47,12 @@ class Dispatcher {
 
   // Routes, then sends, parks or answers.
   void submit(Request& request);
+  void submit(std::span<Request* const> requests);
 
-  // What a backend said.
-  void on_line(Request& request, std::string_view line);
-  [[nodiscard]] ValueFate on_value(Request& request, const shim::text::ReplyEvent& header);
+  // What a backend said. `arrival` was made when it had arrived.
+  void on_line(Request& request, std::string_view line, const shim::ArrivalCheck& arrival);
+  [[nodiscard]] ValueFate on_value(Request& request, const shim::text::ReplyEvent& header,
+                                   const shim::ArrivalCheck& arrival);
   void on_value_bytes(Request& request, ValueFate fate, const ChunkRef& chunk,
                       std::string_view bytes);
   void on_value_done(Request& request, ValueFate fate);
@@ -71,7 +75,9 @@ class Dispatcher {
   [[nodiscard]] bool may_try_again(const Request& request);
   void expire(Request& request);
 
-  [[nodiscard]] shim::TicketStatus status_of(const Request& request) const noexcept;
+  void dispatch(Request& request);
+  [[nodiscard]] static shim::TicketStatus status_of(const Request& request,
+                                                    const shim::ArrivalCheck& arrival) noexcept;
   [[nodiscard]] bool has_moved(const Request& request) const noexcept;
   void judge_reply(Request& request);
   void judge_outcome(Request& request);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "agent/port/client.hpp"
 #include "agent/port/limits.hpp"
@@ -33,11 +34,13 @@ Status IoThread::start() {
     return Error{std::string("start an I/O thread: ") + uv_strerror(failure), -failure};
   }
   loop_.data = this;
+  if (const int failure = ticker_.open(&loop_, tick_ms, *this); failure != 0) {
+    return Error{std::string("make a timer for an I/O thread: ") + uv_strerror(failure), -failure};
+  }
   uv_async_init(&loop_, &wake_,
                 [](uv_async_t* wake) { static_cast<IoThread*>(wake->loop->data)->take_posts(); });
   uv_prepare_init(&loop_, &before_poll_);
   uv_check_init(&loop_, &after_poll_);
-  uv_timer_init(&loop_, &tick_timer_);
   uv_prepare_start(&before_poll_, [](uv_prepare_t* handle) {
     static_cast<IoThread*>(handle->loop->data)->settle();
   });
@@ -120,11 +123,6 @@ std::size_t IoThread::client_buffer_limit() const noexcept {
   return output_.bytes > output_budget_bytes ? client_buffer_bytes_tight : client_buffer_bytes_max;
 }
 
-ChunkRef& IoThread::fresh(ChunkRef& scratch, Account& account) {
-  if (!scratch || scratch.is_shared()) scratch = ChunkRef::make(scratch_bytes, account);
-  return scratch;
-}
-
 void IoThread::mark_runnable(Client& client) {
   if (client.is_runnable) return;
   client.is_runnable = true;
@@ -168,24 +166,20 @@ void IoThread::settle() {
 
 void IoThread::need_tick() {
   needs_tick_ = true;
-  if (is_ticking_ || is_closing_) return;
-  is_ticking_ = true;
-  uv_timer_start(
-      &tick_timer_, [](uv_timer_t* timer) { static_cast<IoThread*>(timer->loop->data)->tick(); },
-      tick_ms, tick_ms);
+  if (is_closing_) return;
+  ticker_.start();
 }
 
-void IoThread::tick() {
+void IoThread::on_tick() {
   const std::uint64_t now = now_ms();
-  needs_tick_ = false;  // one part's work may give another, asked before, a deadline
-  bool has_deadline = is_draining_;
+  // It goes on through short pauses; and one part's work may give another, asked before, a
+  // deadline.
+  bool has_deadline = std::exchange(needs_tick_, false) || is_draining_;
   has_deadline |= links_.tick(now);
   has_deadline |= uploads_.tick(now);
   has_deadline |= flushes_.tick(now);
   has_deadline |= dispatcher_.tick(now);
-  if (has_deadline || needs_tick_) return;
-  is_ticking_ = false;
-  uv_timer_stop(&tick_timer_);
+  if (!has_deadline && !needs_tick_) ticker_.stop();
 }
 
 void IoThread::finish(std::uint64_t limit_ms) {
@@ -217,7 +211,7 @@ void IoThread::close_handles() {
   }
   close_handle(before_poll_);
   close_handle(after_poll_);
-  close_handle(tick_timer_);
+  ticker_.close();
 }
 
 }  // namespace ringfence::agent::port

@@ -19,8 +19,10 @@
 #include "agent/port/counters.hpp"
 #include "agent/port/dispatcher.hpp"
 #include "agent/port/flushes.hpp"
+#include "agent/port/limits.hpp"
 #include "agent/port/port.hpp"
 #include "agent/port/request.hpp"
+#include "agent/port/ticker.hpp"
 #include "agent/port/uploads.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -40,7 +42,7 @@ struct PortShared {
   std::vector<const ThreadCounters*> counters;
 };
 
-class IoThread {
+class IoThread final : private Ticker::Owner {
  public:
   using Task = std::function<void(IoThread&)>;
 
@@ -74,9 +76,18 @@ class IoThread {
   [[nodiscard]] const ThreadCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] Account& input() noexcept { return input_; }
   [[nodiscard]] Account& output() noexcept { return output_; }
-  // An empty buffer that nobody else holds, for the next recv from a client or a backend.
-  [[nodiscard]] ChunkRef& input_scratch() { return fresh(input_scratch_, input_); }
-  [[nodiscard]] ChunkRef& reply_scratch() { return fresh(reply_scratch_, output_); }
+  // Where the next recv from a client goes, and from a backend; inside a large value there is more.
+  [[nodiscard]] ChunkRef& room_for_input(bool is_large) {
+    return is_large ? large_inputs_.with_room(large_receive_room_bytes_min)
+                    : inputs_.with_room(receive_room_bytes_min);
+  }
+  [[nodiscard]] ChunkRef& room_for_answers(bool is_large) {
+    return is_large ? large_answers_.with_room(large_receive_room_bytes_min)
+                    : answers_.with_room(receive_room_bytes_min);
+  }
+  // Where clients' replies are gathered: those on their way, and those that wait for their turn.
+  [[nodiscard]] Arena& replies() noexcept { return replies_; }
+  [[nodiscard]] Arena& waiting_replies() noexcept { return waiting_replies_; }
   [[nodiscard]] shim::text::Request& parsed() noexcept { return parsed_; }
   [[nodiscard]] RequestPool& requests() noexcept { return requests_; }
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
@@ -110,11 +121,10 @@ class IoThread {
   [[nodiscard]] static std::uint64_t to_ms(core::Duration duration) noexcept {
     return static_cast<std::uint64_t>(duration.ns / shm_layout::ns_per_ms);
   }
-  ChunkRef& fresh(ChunkRef& scratch, Account& account);
   void run_loop();
   void settle();
   void take_posts();
-  void tick();
+  void on_tick() override;
   void end_when_done();
   void close_handles();
 
@@ -124,7 +134,7 @@ class IoThread {
   uv_async_t wake_{};
   uv_prepare_t before_poll_{};
   uv_check_t after_poll_{};
-  uv_timer_t tick_timer_{};
+  Ticker ticker_;
   std::thread thread_;
 
   std::mutex posts_mutex_;
@@ -137,7 +147,12 @@ class IoThread {
 
   ThreadCounters counters_;
   Account input_, output_;
-  ChunkRef input_scratch_, reply_scratch_;
+  Arena inputs_{receive_chunk_bytes, input_};
+  Arena large_inputs_{large_receive_chunk_bytes, input_};
+  Arena answers_{receive_chunk_bytes, output_};
+  Arena large_answers_{large_receive_chunk_bytes, output_};
+  Arena replies_{reply_chunk_bytes, output_};
+  Arena waiting_replies_{reply_chunk_bytes, output_};
   shim::text::Request parsed_;
   std::string version_ = "1.6.18";
   RequestPool requests_;
@@ -151,8 +166,7 @@ class IoThread {
   std::vector<BackendLink*> dirty_links_;
   std::vector<std::unique_ptr<Client>> buried_;
   std::size_t ghost_count_ = 0;  // clients whose connection ended and whose requests did not
-  bool is_ticking_ = false;
-  bool needs_tick_ = false;  // asked for since the tick began
+  bool needs_tick_ = false;      // asked for since the last tick
   bool is_draining_ = false;
   bool is_closing_ = false;
   std::uint64_t drain_until_ms_ = std::numeric_limits<std::uint64_t>::max();

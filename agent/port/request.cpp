@@ -31,7 +31,10 @@ void RequestPool::give_back(Request* request) {
     delete request;
     return;
   }
+  ByteQueue reply = std::move(request->reply);  // with its memory
+  reply.clear();
   *request = Request{};
+  request->reply = std::move(reply);
   spare_.emplace_back(request);
 }
 

@@ -1,9 +1,11 @@
 #include "agent/port/text_commands.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "agent/port/limits.hpp"
 #include "agent/port/meta_commands.hpp"
 #include "agent/port/stats_text.hpp"
 #include "agent/port/text_form.hpp"
@@ -111,13 +113,19 @@ Take TextCommands::take_parsed(Client& client, std::size_t line_bytes) {
 Take TextCommands::take_keys(Client& client) {
   shim::text::Words words(rest_.keys);
   while (!rest_.keys.empty() && client.may_take()) {
-    Request& request = client.make_request(rest_.verb, text_form());
-    request.bytes = rest_.bytes;
-    request.key = words.next();
-    request.exptime = rest_.exptime;
-    rest_.keys = words.rest();
-    request.ends_reply = rest_.keys.empty();
-    client.submit(request);
+    std::array<Request*, route_batch_keys> batch;  // NOLINT(*-member-init): filled as far as used
+    std::size_t count = 0;
+    const std::size_t room = std::min(batch.size(), client.request_room());
+    while (!rest_.keys.empty() && count < room) {
+      Request& request = client.make_request(rest_.verb, text_form());
+      request.bytes = rest_.bytes;
+      request.key = words.next();
+      request.exptime = rest_.exptime;
+      rest_.keys = words.rest();
+      request.ends_reply = rest_.keys.empty();
+      batch[count++] = &request;
+    }
+    client.submit({batch.data(), count});
   }
   if (!rest_.keys.empty()) return Take::blocked;
   rest_.bytes.reset();

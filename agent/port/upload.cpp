@@ -152,7 +152,7 @@ void Upload::take_reply() {
   }
   const bool is_clean = left_bytes_ == 0 && event.consumed_bytes == reply_.size();
   detach(!is_clean);
-  thread_.dispatcher().on_line(*request_, event.bytes);
+  thread_.dispatcher().on_line(*request_, event.bytes, shim::ArrivalCheck(thread_.segment()));
 }
 
 void Upload::detach(bool ends_connection) {

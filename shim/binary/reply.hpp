@@ -36,6 +36,8 @@ class ReplyParser {
   // violation the parser is of no more use.
   [[nodiscard]] text::ReplyEvent next(const Asked& asked, std::string_view bytes) noexcept;
   [[nodiscard]] bool is_inside_value() const noexcept { return is_inside_value_; }
+  // Of the value that is being read.
+  [[nodiscard]] std::size_t value_left_bytes() const noexcept { return value_left_bytes_; }
   // value_done comes next, whether or not more bytes have arrived.
   [[nodiscard]] bool is_value_whole() const noexcept {
     return is_inside_value_ && value_left_bytes_ == 0;

@@ -55,6 +55,8 @@ class ReplyParser {
   // use.
   [[nodiscard]] ReplyEvent next(ReplyShape shape, std::string_view bytes) noexcept;
   [[nodiscard]] bool is_inside_value() const noexcept { return is_inside_value_; }
+  // Of the value that is being read.
+  [[nodiscard]] std::size_t value_left_bytes() const noexcept { return value_left_bytes_; }
   // After value_header, when `bytes` holds the whole value and its CRLF: leaves them behind, as
   // value_bytes and value_done together would. False when there is no CRLF: a violation.
   [[nodiscard]] bool skip_whole_value(std::string_view bytes) noexcept {
