@@ -76,14 +76,17 @@ class IoThread final : private Ticker::Owner {
   [[nodiscard]] const ThreadCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] Account& input() noexcept { return input_; }
   [[nodiscard]] Account& output() noexcept { return output_; }
-  // Where the next recv from a client goes, and from a backend; inside a large value there is more.
+  // Where the next recv from a client goes, and from a backend; inside a large value there is more,
+  // unless too much is held already.
   [[nodiscard]] ChunkRef& room_for_input(bool is_large) {
-    return is_large ? large_inputs_.with_room(large_receive_room_bytes_min)
-                    : inputs_.with_room(receive_room_bytes_min);
+    return is_large && input_.bytes <= input_budget_bytes
+               ? large_inputs_.with_room(large_receive_room_bytes_min)
+               : inputs_.with_room(receive_room_bytes_min);
   }
   [[nodiscard]] ChunkRef& room_for_answers(bool is_large) {
-    return is_large ? large_answers_.with_room(large_receive_room_bytes_min)
-                    : answers_.with_room(receive_room_bytes_min);
+    return is_large && output_.bytes <= output_budget_bytes
+               ? large_answers_.with_room(large_receive_room_bytes_min)
+               : answers_.with_room(receive_room_bytes_min);
   }
   // Where clients' replies are gathered: those on their way, and those that wait for their turn.
   [[nodiscard]] Arena& replies() noexcept { return replies_; }

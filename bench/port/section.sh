@@ -83,13 +83,14 @@ Resident memory is the highest in a task's rounds. Neither gives back to the sys
 earlier task took.
 
 Where the time of the missed ones goes, by samples of the port's thread (perf). One get at a time: six
-system calls a key, two each of \`epoll_wait\`, \`recv\` and \`sendmsg\` (twemproxy: 13, four of them
-\`epoll_ctl\`). Switching between tasks takes the same from both; of the rest, 55 % are the two sends
-with the kernel's TCP, 14 % \`epoll_wait\`, 8 % \`recv\`, 20 % code outside the kernel. 50 connections: 63 %
-sends, one for each reply and 0.15 a key to the memcacheds, 8 % \`recv\`, 9 % \`epoll_wait\`, 17 % outside
-the kernel. 100 keys: 48 % outside the kernel (twemproxy: 37 %), of that 9 in a hundred of all samples
-for the route and its check, 8 for malloc, 7 for parsing replies, 5 for copying them. Values of 1 MB:
-each receive takes at most 64 KiB and is sent on at once, so sends and wake-ups are 61 %.
+system calls a key, two each of \`epoll_wait\`, \`recv\` and \`send\` (twemproxy: 13, four of them
+\`epoll_ctl\`). 42 % is switching between processes, which takes the same from both, 33 % the two sends with
+the kernel's TCP, 12 % the other calls, 13 % code outside the kernel: without any of that it would stand
+at 0.68. 50 connections: 66 % sends, one for each reply and 0.13 a key to the memcacheds, 11 % \`recv\`, 10 %
+\`epoll_wait\`, 13 % outside the kernel. The clients fall into two halves, one of which waits for the port
+while the other waits for the memcacheds, so a command has 7 keys on average. 100 keys: 44 % outside the kernel, of
+that 10 in a hundred of all samples for reading replies and 5 for the route and its check; 30 % sends, 17 %
+switching.
 
 memcached's own proxy is not in Debian's 1.6.18 and was not run here. Documented of 1.6.45's, from
 an earlier comparison on a machine of this kind, with keys, values and memcacheds as above:
