@@ -178,7 +178,8 @@ void BackendLink::break_off(LossKind kind) {
   const std::uint64_t written = written_bytes();
   const bool is_first_failure = backoff_ms_ == 0;
   // A connection that had worked is opened anew at once; after that, ever more slowly.
-  const bool may_retry_now = kind == LossKind::broken && is_first_failure;
+  const bool ended = kind == LossKind::broken || kind == LossKind::moved;
+  const bool may_retry_now = ended && is_first_failure;
   backoff_ms_ = is_first_failure ? backoff_ms_min : std::min(backoff_ms_ * 2, backoff_ms_max);
   retry_at_ms_ = thread_.now_ms() + (may_retry_now ? 0 : backoff_ms_);
   state_ = State::backing_off;
@@ -197,8 +198,7 @@ void BackendLink::break_off(LossKind kind) {
   while (!lost.is_empty()) {
     Request& request = *lost.pop();
     const bool is_unsent = request.stream_begin >= written;
-    thread_.dispatcher().on_lost(request,
-                                 is_unsent && kind == LossKind::broken ? LossKind::not_sent : kind);
+    thread_.dispatcher().on_lost(request, is_unsent && ended ? LossKind::not_sent : kind);
   }
 }
 
@@ -213,10 +213,22 @@ void BackendLink::close() {
   }
 }
 
+// No reply that can still come would be believed. (One that is half delivered would.)
+bool BackendLink::has_only_moved() const noexcept {
+  for (const Request* request = waiting_.head(); request != nullptr;
+       request = request->next_of_link) {
+    if (request->is_partly_delivered || !thread_.dispatcher().has_moved(*request)) return false;
+  }
+  return true;
+}
+
 bool BackendLink::tick(std::uint64_t now_ms) {
   if (state_ == State::connecting) {
-    if (now_ms - state_since_ms_ >= thread_.connect_timeout_ms()) {
+    const std::uint64_t waited_ms = now_ms - state_since_ms_;
+    if (waited_ms >= thread_.connect_timeout_ms()) {
       break_off(LossKind::unreachable);
+    } else if (waited_ms >= moved_patience_ms && has_only_moved()) {
+      break_off(LossKind::moved);
     }
     return true;
   }
@@ -225,7 +237,11 @@ bool BackendLink::tick(std::uint64_t now_ms) {
   // A long value that keeps arriving does not count against those behind it.
   const std::uint64_t since = std::max(
       {waiting_.head()->enqueued_ms, last_value_ms_, state_ == State::up ? state_since_ms_ : 0});
-  if (now_ms >= since + thread_.request_timeout_ms()) break_off(LossKind::silent);
+  if (now_ms >= since + thread_.request_timeout_ms()) {
+    break_off(LossKind::silent);
+  } else if (now_ms >= since + moved_patience_ms && has_only_moved()) {
+    break_off(LossKind::moved);
+  }
   return true;
 }
 

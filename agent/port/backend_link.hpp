@@ -68,6 +68,7 @@ class BackendLink final : public SocketOwner {
   void write();
   void update_interest();
   void break_off(LossKind kind);
+  [[nodiscard]] bool has_only_moved() const noexcept;
 
   [[nodiscard]] bool joins_group(const Request& request) const noexcept;
   void add_to_group(Request& request);

@@ -213,7 +213,6 @@ TicketStatus Dispatcher::status_of(const Request& request,
   return is_served_anyway ? TicketStatus::holds : status;
 }
 
-// The slot has another generation than the request's: under tags its old keys are out of reach.
 bool Dispatcher::has_moved(const Request& request) const noexcept {
   return thread_.segment().slot(request.ticket.slot).generation() != request.ticket.generation();
 }
@@ -370,6 +369,10 @@ void Dispatcher::on_lost(Request& request, LossKind kind) {
     return;
   }
   client.drop_reply(request);
+  if (kind == LossKind::moved) {
+    redo_or_fail(request);  // as if a reply had come, which would not be believed
+    return;
+  }
   request.is_sent = kind == LossKind::broken || kind == LossKind::silent;
   // A connection may have ended for reasons of its own: whatever repeats nothing is tried once
   // more.

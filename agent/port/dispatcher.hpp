@@ -39,6 +39,7 @@ enum class LossKind : std::uint8_t {
   not_sent,     // nothing of it left this host, and the connection ended
   broken,       // the connection ended
   silent,       // no answer within the time
+  moved,        // nor for a while, and its slot has another generation: a reply would be too late
 };
 
 class Dispatcher {
@@ -60,6 +61,9 @@ class Dispatcher {
   // Its backend will not answer.
   void on_lost(Request& request, LossKind kind);
 
+  // Its slot has another generation than the request's: under tags its old keys are out of reach.
+  [[nodiscard]] bool has_moved(const Request& request) const noexcept;
+
   void view_changed();
   [[nodiscard]] bool tick(std::uint64_t now_ms);  // true while one is parked
   void forget(Client& client);                    // answers what it has parked, to nobody
@@ -78,7 +82,6 @@ class Dispatcher {
   void dispatch(Request& request);
   [[nodiscard]] static shim::TicketStatus status_of(const Request& request,
                                                     const shim::ArrivalCheck& arrival) noexcept;
-  [[nodiscard]] bool has_moved(const Request& request) const noexcept;
   void judge_reply(Request& request);
   void judge_outcome(Request& request);
   void redo_or_fail(Request& request);

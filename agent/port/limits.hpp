@@ -53,6 +53,9 @@ inline constexpr std::size_t window_bytes = 2 * mib;
 inline constexpr std::size_t group_bytes_max_gat = 1900;
 
 inline constexpr std::uint64_t tick_ms = 10;  // the granularity of every deadline of the port
+// A request whose slot has moved waits no longer for the old owner's reply, which could not be
+// believed: one that is well answers far sooner, and its connection is kept then.
+inline constexpr std::uint64_t moved_patience_ms = 50;
 inline constexpr std::uint64_t backoff_ms_min = 10;
 inline constexpr std::uint64_t backoff_ms_max = 1000;
 inline constexpr std::uint64_t accept_pause_ms = 100;  // after the process ran out of files

@@ -185,8 +185,14 @@ void Upload::on_answered() {
 
 void Upload::tick(std::uint64_t now_ms) {
   const std::uint64_t quiet_ms = now_ms - std::min(now_ms, progress_ms_);
+  const bool has_moved = quiet_ms >= moved_patience_ms && request_ != nullptr &&
+                         thread_.dispatcher().has_moved(*request_);
   if (state_ == State::connecting) {
-    if (quiet_ms >= thread_.connect_timeout_ms()) lose(LossKind::unreachable);
+    if (quiet_ms >= thread_.connect_timeout_ms()) {
+      lose(LossKind::unreachable);
+    } else if (has_moved) {
+      lose(LossKind::not_sent);
+    }
     return;
   }
   const bool waits_for_client =
@@ -196,8 +202,11 @@ void Upload::tick(std::uint64_t now_ms) {
     if (quiet_ms >= upload_idle_ms) client_->reset();
     return;
   }
-  if (state_ == State::streaming && quiet_ms >= thread_.request_timeout_ms()) {
+  if (state_ != State::streaming) return;
+  if (quiet_ms >= thread_.request_timeout_ms()) {
     lose(LossKind::silent);
+  } else if (has_moved) {
+    lose(LossKind::moved);
   }
 }
 

@@ -101,9 +101,10 @@ TEST_P(PortBinaryFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale)
   EXPECT_EQ(writer.answer(store(Opcode::setq, key_, "old")), "");
   host_.memcached(0).stop();
   reader.send(plain(Opcode::getkq, key_));
+  BinarySide{host_.client()}.send(plain(Opcode::get, host_.key_on(0, "stays")));  // connection kept
   let_it_be_sent();
 
-  host_.move_slots(0, 1);
+  host_.move_slot_of(key_, 1);
   EXPECT_EQ(writer.answer(store(Opcode::setq, key_, "new")), "");
   host_.memcached(0).resume();
 

@@ -239,9 +239,10 @@ TEST_P(PortFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
   EXPECT_EQ(writer.set(on_0_, "old"), "STORED");
   host_.memcached(0).stop();
   reader.send("get " + on_0_ + "\r\n");
+  host_.client().send("get " + host_.key_on(0, "stays") + "\r\n");  // so the connection is kept
   let_it_be_sent();
 
-  host_.move_slots(0, 1);
+  host_.move_slot_of(on_0_, 1);
   EXPECT_EQ(writer.set(on_0_, "new"), "STORED");
   host_.memcached(0).resume();
 

@@ -379,9 +379,10 @@ TEST_P(PortMetaFaults, G2_ViewChangesUnderAGetThenItIsAskedAgainAndNeverStale) {
   EXPECT_EQ(writer.answer("ms " + key_ + " 3\r\nold\r\n"), "HD\n");
   host_.memcached(0).stop();
   reader.send("mg " + key_ + " v k\r\n");
+  host_.client().send("mg " + host_.key_on(0, "stays") + "\r\n");  // the connection is kept
   let_it_be_sent();
 
-  host_.move_slots(0, 1);
+  host_.move_slot_of(key_, 1);
   EXPECT_EQ(writer.answer("ms " + key_ + " 3\r\nnew\r\n"), "HD\n");
   host_.memcached(0).resume();
 

@@ -138,6 +138,14 @@ void PortHost::move_slots(std::size_t backend, std::size_t taker) {
   });
 }
 
+void PortHost::move_slot_of(const std::string& key, std::size_t taker) {
+  const std::uint32_t slot = shim::route(writer_->reader(), key).slot;
+  publish([&] {
+    writer_->store_slot(slot, SlotWord{SlotState::served, static_cast<std::uint16_t>(taker),
+                                       writer_->slot(slot).generation() + 1});
+  });
+}
+
 void PortHost::unfence_all() {
   publish([&] {
     for (std::uint32_t slot = 0; slot < shm_layout::slot_count; ++slot) {

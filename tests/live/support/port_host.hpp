@@ -54,6 +54,7 @@ class PortHost final : private agent::port::PortEvents {
   void fence_all();
   // Everything that `backend` owns goes to `taker`, with a new generation, unfenced.
   void move_slots(std::size_t backend, std::size_t taker);
+  void move_slot_of(const std::string& key, std::size_t taker);
   void unfence_all();  // an abandoned change: nothing moved
   void publish_unowned(std::size_t backend);
   void raise_generations();
