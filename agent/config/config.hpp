@@ -42,6 +42,9 @@ struct PoolConfig {
   core::Duration change_wait =
       core::operator""_ms(1000);          // how long the port waits for a view change
   std::uint32_t max_connections = 16384;  // clients of the port
+  // What a request that failed is told as: an error, or a miss and NOT_STORED.
+  bool tells_get_failure = false;
+  bool tells_store_failure = false;
 };
 
 struct Config {

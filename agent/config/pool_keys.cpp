@@ -201,6 +201,19 @@ std::vector<Key> limit_keys() {
          t.pool->max_connections = static_cast<std::uint32_t>(v.number);
          return Done{};
        }},
+      {Section::pool, "get_failure", ValueKind::choice, "\"miss\"", 0, 0, "miss | error",
+       "what a get that cannot be answered is told as; some clients give an only server up for an "
+       "error",
+       [](const T& t, const V& v) -> Status {
+         t.pool->tells_get_failure = v.text == "error";
+         return Done{};
+       }},
+      {Section::pool, "store_failure", ValueKind::choice, "\"not_stored\"", 0, 0,
+       "not_stored | error", "the same for set add replace append prepend cas",
+       [](const T& t, const V& v) -> Status {
+         t.pool->tells_store_failure = v.text == "error";
+         return Done{};
+       }},
   };
 }
 

@@ -49,10 +49,13 @@ std::string show_pool(const PoolConfig& pool) {
              timing.eviction_burst, show_duration(timing.eviction_refill), timing.admission_burst,
              show_duration(timing.admission_refill), timing.floor_percent,
              show_duration(timing.partial_patience)) +
-         fmt::format("probe={}/{} connect={} request={} change_wait={} max_connections={}\n",
-                     show_duration(pool.probe_interval), show_duration(pool.probe_timeout),
-                     show_duration(pool.connect_timeout), show_duration(pool.request_timeout),
-                     show_duration(pool.change_wait), pool.max_connections);
+         fmt::format(
+             "probe={}/{} connect={} request={} change_wait={} max_connections={} "
+             "tells_failure={}/{}\n",
+             show_duration(pool.probe_interval), show_duration(pool.probe_timeout),
+             show_duration(pool.connect_timeout), show_duration(pool.request_timeout),
+             show_duration(pool.change_wait), pool.max_connections, pool.tells_get_failure,
+             pool.tells_store_failure);
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ port::PortSettings port_settings(const config::Config& config, const config::Poo
   settings.connect_timeout = pool.connect_timeout;
   settings.request_timeout = pool.request_timeout;
   settings.change_wait = pool.change_wait;
+  settings.tells_get_failure = pool.tells_get_failure;
+  settings.tells_store_failure = pool.tells_store_failure;
   settings.max_connections = pool.max_connections;
   settings.io_threads = config.io_threads;
   settings.allows_flush_all = pool.options.allows_flush_all;

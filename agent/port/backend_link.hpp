@@ -92,6 +92,7 @@ class BackendLink final : public SocketOwner {
   [[nodiscard]] bool take_own_header(const shim::text::ReplyEvent& event, const Arrival& arrival);
   void take_value_done();
   void take_end();
+  void take_error();
   [[nodiscard]] bool take_line(std::string_view line, const Arrival& arrival);
   void block_on_client();
   [[nodiscard]] bool tick_blocked(std::uint64_t now_ms);

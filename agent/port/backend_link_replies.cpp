@@ -140,10 +140,25 @@ void BackendLink::take_end() {
   }
 }
 
+// An error instead of values: what was not found by now has failed.
+void BackendLink::take_error() {
+  backoff_ms_ = 0;
+  if (expects_end_) {
+    take_end();
+    return;
+  }
+  bool is_last = false;
+  while (!is_last) {
+    Request& request = *waiting_.pop();
+    is_last = request.ends_command;
+    thread_.dispatcher().on_refused(request);
+  }
+}
+
 bool BackendLink::take_line(std::string_view line, const Arrival& arrival) {
   if (is_turned_away(line)) return false;
   if (expects_end_ || is_gathered(*waiting_.head())) {
-    take_end();  // an error instead of values: what was not found by now is a miss
+    take_error();
     return true;
   }
   if (!may_answer(*waiting_.head(), line)) return false;

@@ -48,9 +48,6 @@ class BinaryForm final : public ReplyForm {
     out.add(shim::binary::value_front(words.opcode, words.opaque, request.key, header).view());
   }
   [[nodiscard]] std::string_view end_of_value() const noexcept override { return {}; }
-  [[nodiscard]] std::string_view after_hit(const Request& /*request*/) const noexcept override {
-    return {};
-  }
   void miss(const Request& request, ReplyText& out) const noexcept override {
     const BinaryWords& words = request.binary;
     if (shim::binary::is_hidden(words.opcode, Status::not_found)) return;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "agent/port/binary_form.hpp"
 #include "agent/port/io_thread.hpp"
@@ -267,8 +268,20 @@ void Client::advance() {
       output_.splice(first.reply, thread_.replies());
       thread_.mark_dirty(*this);
     }
+    end_reply(first);
     release(first);
   }
+}
+
+// The reply of many keys ends with its last one, be it answered first: an error of any of them
+// takes END's place.
+void Client::end_reply(Request& request) {
+  if (!request.failure.empty()) failure_ = request.failure;
+  if (!request.ends_reply || is_closed_) return;
+  const std::string_view end = failure_.empty() ? "END\r\n" : std::exchange(failure_, {});
+  buffered_bytes_ += end.size();
+  output_.append(end, thread_.output());
+  thread_.mark_dirty(*this);
 }
 
 void Client::release(Request& request) {

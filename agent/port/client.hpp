@@ -104,6 +104,7 @@ class Client final : public SocketOwner {
   };
   Sink sink_of(Request& request);
   void advance();
+  void end_reply(Request& request);
   void release(Request& request);
   void update_interest();
   [[nodiscard]] bool is_over() const noexcept;
@@ -119,6 +120,7 @@ class Client final : public SocketOwner {
   std::uint32_t input_end_ = 0;
   ClientFifo order_;
   ByteQueue output_;
+  std::string_view failure_;  // of a key of the retrieval whose reply is under way
 
   std::size_t buffered_bytes_ = 0;  // output_, and replies that wait for their turn
   std::size_t held_bytes_ = 0;      // keys and values of outstanding requests

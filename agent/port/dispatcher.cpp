@@ -5,6 +5,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/reply_form.hpp"
+#include "agent/port/wire_form.hpp"
 #include "shim/route.hpp"
 #include "shim/text/port_answers.hpp"
 
@@ -262,10 +263,8 @@ void Dispatcher::on_value_bytes(Request& request, ValueFate fate, const ChunkRef
 void Dispatcher::on_value_done(Request& request, ValueFate fate) {
   if (request.client->is_closed()) {
     request.client->answered(request);
-  } else if (fate == ValueFate::discard_as_miss && is_retrieval(request.verb)) {
-    on_miss(request);
   } else if (fate == ValueFate::discard_as_miss) {
-    fail(request, answers::unknown_outcome);
+    fail(request, is_retrieval(request.verb) ? answers::no_room : answers::unknown_outcome);
   } else if (fate == ValueFate::deliver) {
     request.client->reply(request, request.form->end_of_value());
     finish_value(request);
@@ -284,6 +283,10 @@ void Dispatcher::on_miss(Request& request) {
   ReplyText text;
   request.form->miss(request, text);
   finish(request, text);
+}
+
+void Dispatcher::on_refused(Request& request) {
+  fail(request, answers::refused);
 }
 
 // A whole reply lies in request.reply. May it be believed now?
@@ -381,7 +384,7 @@ void Dispatcher::on_lost(Request& request, LossKind kind) {
   if (may_retry) {
     redo(request);
   } else if (is_retrieval(request.verb) || is_storage(request.verb)) {
-    fail(request, answers::unreachable);
+    fail(request, request.is_sent ? answers::unknown_outcome : answers::unreachable);
   } else {
     judge_outcome(request);
   }
@@ -421,19 +424,32 @@ void Dispatcher::finish_value(Request& request) {
   } else {
     count_outcome(thread_.counters(), request.verb, Outcome::done);  // a counter, and its value
   }
-  request.client->reply(request, request.form->after_hit(request));
   request.client->answered(request);
 }
 
-// The answer that leaves clients usable: a get misses, a store was not done; a delete is never
-// called done, so it is an error.
+// The answer that leaves clients usable, unless the pool asks for errors: a get misses, a store was
+// not done; a delete is never called done, so it is an error.
 void Dispatcher::fail(Request& request, std::string_view why) {
-  ReplyText text;
   if (is_retrieval(request.verb)) {
-    thread_.counters().get_misses.add();
-    request.form->miss(request, text);
-  } else if (is_storage(request.verb)) {
+    fail_get(request, why);
+    return;
+  }
+  ReplyText text;
+  if (is_storage(request.verb) && !thread_.settings().tells_store_failure) {
     request.form->not_stored(request, text);
+  } else {
+    request.form->failure(request, why, text);
+  }
+  finish(request, text);
+}
+
+void Dispatcher::fail_get(Request& request, std::string_view why) {
+  thread_.counters().get_misses.add();
+  ReplyText text;
+  if (!thread_.settings().tells_get_failure) {
+    request.form->miss(request, text);
+  } else if (is_gathered(request)) {
+    request.failure = why;  // a key of many: its client says so at their end
   } else {
     request.form->failure(request, why, text);
   }

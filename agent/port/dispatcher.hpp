@@ -58,6 +58,7 @@ class Dispatcher {
                       std::string_view bytes);
   void on_value_done(Request& request, ValueFate fate);
   void on_miss(Request& request);
+  void on_refused(Request& request);  // a get: an error came instead of values
   // Its backend will not answer.
   void on_lost(Request& request, LossKind kind);
 
@@ -93,6 +94,7 @@ class Dispatcher {
   void finish_line(Request& request, std::string_view line);
   void finish_value(Request& request);
   void fail(Request& request, std::string_view why);
+  void fail_get(Request& request, std::string_view why);
   void finish_moved(Request& request);
 
   IoThread& thread_;

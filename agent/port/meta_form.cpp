@@ -28,9 +28,6 @@ class MetaForm final : public ReplyForm {
                           header.value_bytes, header.bytes);
   }
   [[nodiscard]] std::string_view end_of_value() const noexcept override { return "\r\n"; }
-  [[nodiscard]] std::string_view after_hit(const Request& /*request*/) const noexcept override {
-    return {};
-  }
   void miss(const Request& request, ReplyText& out) const noexcept override {
     status(request, "EN", out);
   }

@@ -28,6 +28,9 @@ struct PortSettings {
   std::uint32_t max_connections = 16384;
   std::uint32_t io_threads = 1;
   bool allows_flush_all = true;
+  // A failure is told as an error; else a get misses, and a store is NOT_STORED.
+  bool tells_get_failure = false;
+  bool tells_store_failure = false;
 };
 
 // Called on I/O threads; must not block.

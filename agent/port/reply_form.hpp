@@ -36,8 +36,7 @@ class ReplyForm {
   virtual void begin_value(const Request& request, const shim::text::ReplyEvent& header,
                            ReplyText& out) const noexcept = 0;
   [[nodiscard]] virtual std::string_view end_of_value() const noexcept = 0;
-  // What follows a hit: the end of a reply of many values, after its last key.
-  [[nodiscard]] virtual std::string_view after_hit(const Request& request) const noexcept = 0;
+  // (The end of a reply of many values is its client's to add.)
   virtual void miss(const Request& request, ReplyText& out) const noexcept = 0;
   // A backend's whole reply without a value, as it came (a line without its end, or a packet).
   virtual void line(const Request& request, std::string_view line,

@@ -68,10 +68,11 @@ struct Request {
   std::string_view key;
   // Meta: all flags of the command, and none. Binary: the extras, and none.
   std::string_view client_flags, exptime;
-  std::string_view number;  // text: cas: the unique; incr and decr: the delta
-  std::string_view value;   // text: with its CRLF
-  BinaryWords binary;       // only where wire is binary
-  ByteQueue reply;          // what waits for the client's turn, or for the lease
+  std::string_view number;   // text: cas: the unique; incr and decr: the delta
+  std::string_view value;    // text: with its CRLF
+  BinaryWords binary;        // only where wire is binary
+  std::string_view failure;  // text: of a key of many: the error in place of END, behind the others
+  ByteQueue reply;           // what waits for the client's turn, or for the lease
 
   shim::Ticket ticket;
   std::uint64_t stream_begin = 0;     // where its command begins in the link's stream
@@ -85,7 +86,7 @@ struct Request {
   std::uint8_t redo_count = 0;
   bool is_noreply = false;
   bool is_upload = false;     // its value is streamed: not held, never redone
-  bool ends_reply = false;    // last key of a retrieval: END follows
+  bool ends_reply = false;    // text: last key of a retrieval: END follows
   bool ends_command = false;  // last key of the command on the link
   bool is_meta = false;       // one command of its own on the link, answered as meta commands are
   bool is_base64 = false;     // meta: its client sent the key encoded

@@ -100,6 +100,8 @@ std::string settings_text(IoThread& thread) {
   stats.add("binding_protocol", "auto-negotiate");
   stats.add("ringfence_request_timeout_ms", settings.request_timeout.ns / shm_layout::ns_per_ms);
   stats.add("ringfence_change_wait_ms", settings.change_wait.ns / shm_layout::ns_per_ms);
+  stats.add("ringfence_get_failure", settings.tells_get_failure ? "error" : "miss");
+  stats.add("ringfence_store_failure", settings.tells_store_failure ? "error" : "not_stored");
   stats.add("ringfence_client_buffer_max", client_buffer_bytes_max);
   return std::move(stats).end();
 }

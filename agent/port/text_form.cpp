@@ -25,12 +25,7 @@ class TextForm final : public ReplyForm {
     out.add("\r\n");
   }
   [[nodiscard]] std::string_view end_of_value() const noexcept override { return "\r\n"; }
-  [[nodiscard]] std::string_view after_hit(const Request& request) const noexcept override {
-    return request.ends_reply ? "END\r\n" : "";
-  }
-  void miss(const Request& request, ReplyText& out) const noexcept override {
-    out.add(after_hit(request));
-  }
+  void miss(const Request& /*request*/, ReplyText& /*out*/) const noexcept override {}
   void line(const Request& /*request*/, std::string_view line,
             ReplyText& out) const noexcept override {
     out.add(line);

@@ -20,5 +20,10 @@ inline constexpr std::string_view unreachable =
     "SERVER_ERROR ringfence: the key's backend is unreachable; nothing was done\r\n";
 inline constexpr std::string_view unknown_outcome =
     "SERVER_ERROR ringfence: the key's backend did not answer; it is not known to be done\r\n";
+// Of a get alone, where a pool tells failures.
+inline constexpr std::string_view refused =
+    "SERVER_ERROR ringfence: the key's backend answered with an error\r\n";
+inline constexpr std::string_view no_room =
+    "SERVER_ERROR ringfence: the value waited too long for the answers before it\r\n";
 
 }  // namespace ringfence::shim::text::port_answers

@@ -112,6 +112,8 @@ connect_timeout = "12ms"
 request_timeout = "13ms"
 change_wait = "14ms"
 max_connections = 15
+get_failure = "error"
+store_failure = "error"
 )");
 
   EXPECT_EQ(show_config(config),
@@ -127,7 +129,7 @@ max_connections = 15
             "dns=cache.example:2*5, of 10.0.0.2:53,[::1]:53, ttl=18s/19m grace=1s "
             "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 patience=16s probe=10ms/11ms "
             "connect=12ms "
-            "request=13ms change_wait=14ms max_connections=15\n");
+            "request=13ms change_wait=14ms max_connections=15 tells_failure=true/true\n");
 }
 
 TEST(Config, OnlyPoolWithoutListenThenDefaultAddress) {
