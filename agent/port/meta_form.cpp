@@ -102,10 +102,6 @@ bool expects_value(const Request& request) noexcept {
   return meta::expects_value(meta_command_of(request));
 }
 
-bool may_answer(const Request& request, std::string_view line) noexcept {
-  return !request.is_meta || meta::may_answer(meta_command_of(request), line);
-}
-
 bool is_meta_miss(std::string_view line) noexcept {
   return line.starts_with("EN") && meta::is_status(line);
 }

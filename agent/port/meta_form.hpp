@@ -18,9 +18,6 @@ namespace ringfence::agent::port {
 
 // Whether a backend may answer with a value.
 [[nodiscard]] bool expects_value(const Request& request) noexcept;
-// Whether a backend's line may be the answer to it. (What a classic command's may be, the parser of
-// replies says.)
-[[nodiscard]] bool may_answer(const Request& request, std::string_view line) noexcept;
 // Whether the answer of a get, or of me, says that there is no such item.
 [[nodiscard]] bool is_meta_miss(std::string_view line) noexcept;
 

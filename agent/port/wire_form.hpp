@@ -32,6 +32,10 @@ namespace ringfence::agent::port {
   return line.starts_with("ERROR Too many open connections");
 }
 
+// Whether a backend's line may be the answer to it; if not, the two are out of step. (A packet's
+// opcode and opaque have said so already.)
+[[nodiscard]] bool may_answer(const Request& request, std::string_view line) noexcept;
+
 // What a reply on a binary link says of its command. The opaque is the command's place in the
 // link's stream: a reply that is out of step does not pass for another's.
 [[nodiscard]] inline shim::binary::Asked asked_of(const Request& request) noexcept {

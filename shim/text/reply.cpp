@@ -12,6 +12,11 @@
 
 namespace ringfence::shim::text {
 
+bool is_error_line(std::string_view line) noexcept {
+  return line == "ERROR" || line.starts_with("ERROR ") || line.starts_with("CLIENT_ERROR") ||
+         line.starts_with("SERVER_ERROR");
+}
+
 namespace {
 
 constexpr std::uint64_t number_max = std::numeric_limits<std::uint64_t>::max();
@@ -20,11 +25,6 @@ ReplyEvent violation() noexcept {
   ReplyEvent event;
   event.kind = ReplyEventKind::violation;
   return event;
-}
-
-bool is_error_line(std::string_view line) noexcept {
-  return line == "ERROR" || line.starts_with("ERROR ") || line.starts_with("CLIENT_ERROR") ||
-         line.starts_with("SERVER_ERROR");
 }
 
 // VALUE <key> <flags> <bytes> [<cas>], single spaces as memcached writes them.

@@ -48,6 +48,9 @@ struct ReplyEvent {
 
 inline constexpr std::size_t reply_line_bytes_max = 2048;
 
+// Whether it says that a command was refused or failed, whichever command.
+[[nodiscard]] bool is_error_line(std::string_view line) noexcept;
+
 class ReplyParser {
  public:
   // The next event at the front of `bytes`. Call again with the rest until need_more. A line may be

@@ -324,6 +324,18 @@ TEST_P(PortMetaFaults, AnswerThatFitsNoCommandThenNotBelieved) {
   for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 1), one);
 }
 
+TEST_P(PortMetaFaults, ClassicAnswerOfAnotherCommandThenNotBelieved) {
+  const std::vector<Lie> lies = {{"set KEY 0 0 1\r\n1", "OK\r\n", "NOT_STORED\n"},
+                                 {"set KEY 0 0 1\r\n1", "DELETED\r\n", "NOT_STORED\n"},
+                                 {"set KEY 0 0 1\r\n1", "NOT_FOUND\r\n", "NOT_STORED\n"},
+                                 {"add KEY 0 0 1\r\n1", "12\r\n", "NOT_STORED\n"},
+                                 {"delete KEY", "STORED\r\n", "SERVER_ERROR ringfence"},
+                                 {"touch KEY 1", "DELETED\r\n", "SERVER_ERROR ringfence"},
+                                 {"incr KEY 1", "STORED\r\n", "SERVER_ERROR ringfence"},
+                                 {"incr KEY 1", "12a\r\n", "SERVER_ERROR ringfence"}};
+  for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 1), one);
+}
+
 TEST_P(PortMetaFaults, AnswerToALargeValueThatFitsNoSetThenNotStored) {
   const std::string rest = " 100000\r\n" + std::string(100'000, 'x');
   for (const char* lie : {"VA 1\r\nx\r\n", "EN\r\n", "STORED\r\n", "HD\n", "\r\n",
