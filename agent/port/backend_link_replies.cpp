@@ -112,7 +112,7 @@ bool BackendLink::take_header(const ReplyEvent& event, const Arrival& arrival) {
 // A value without a key belongs to the command whose turn it is.
 bool BackendLink::take_own_header(const ReplyEvent& event, const Arrival& arrival) {
   value_ = waiting_.head();
-  if (value_->is_meta && !expects_value(*value_)) return false;
+  if (value_->is_meta && !may_answer_value(*value_, event.bytes)) return false;
   fate_ = thread_.dispatcher().on_value(*value_, event, arrival.check);
   return true;
 }

@@ -19,6 +19,8 @@ class MetaForm final : public ReplyForm {
     command.is_quiet = request.is_quiet;
     command.key = request.key;
     command.flags = request.client_flags;
+    command.is_marked = true;
+    command.mark = static_cast<std::uint32_t>(request.stream_begin);
     return command;
   }
 
@@ -98,8 +100,9 @@ meta::Command meta_command_of(const Request& request) noexcept {
   return static_cast<const MetaForm&>(*request.form).command_of(request);
 }
 
-bool expects_value(const Request& request) noexcept {
-  return meta::expects_value(meta_command_of(request));
+bool may_answer_value(const Request& request, std::string_view flags) noexcept {
+  const meta::Command command = meta_command_of(request);
+  return meta::expects_value(command) && meta::is_in_step(command, flags, true);
 }
 
 bool is_meta_miss(std::string_view line) noexcept {

@@ -16,8 +16,8 @@ namespace ringfence::agent::port {
 // The command that a request was made of. The request's form is one of meta_form()'s.
 [[nodiscard]] shim::meta::Command meta_command_of(const Request& request) noexcept;
 
-// Whether a backend may answer with a value.
-[[nodiscard]] bool expects_value(const Request& request) noexcept;
+// Whether a backend's value with these flags may be the answer to it.
+[[nodiscard]] bool may_answer_value(const Request& request, std::string_view flags) noexcept;
 // Whether the answer of a get, or of me, says that there is no such item.
 [[nodiscard]] bool is_meta_miss(std::string_view line) noexcept;
 

@@ -34,6 +34,10 @@ struct Command {
   bool is_quiet = false;   // q
   std::string_view key;    // decoded
   std::string_view flags;  // the words behind the key, or behind ms's length, as sent
+  // On a connection that many share, the command carries an opaque of its own in place of the
+  // client's: an answer that is out of step does not pass for another's.
+  bool is_marked = false;
+  std::uint32_t mark = 0;
 };
 
 // Whether memcached reads a number behind the letter.
@@ -84,14 +88,25 @@ void write_command(Out&& out, const Command& command, std::string_view wire_key,
     out(text::Digits(value_bytes).view());
   }
   if (is_encoded) out(" b");
+  bool needs_mark = command.is_marked && command.verb != Verb::show;
+  const auto write_mark = [&] {
+    out(" O");
+    out(text::Digits(command.mark).view());
+    needs_mark = false;
+  };
   text::Words words(command.flags);
   for (auto word = words.next(); !word.empty(); word = words.next()) {
     if (is_kept_back(word.front())) continue;
     const bool is_arithmetic = command.verb == Verb::arithmetic;
     if (word.front() == 'v' && is_arithmetic && !asks_for_number(command)) continue;
+    if (word.front() == 'O' && needs_mark) {
+      write_mark();
+      continue;
+    }
     out(" ");
     out(forwarded(word));
   }
+  if (needs_mark) write_mark();
   out("\r\n");
 }
 

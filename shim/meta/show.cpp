@@ -26,12 +26,18 @@ bool is_status(std::string_view line) noexcept {
   return name == "HD" || name == "EN" || name == "NS" || name == "EX" || name == "NF";
 }
 
-std::size_t place_of(std::string_view flags, char letter) noexcept {
+std::string_view word_of(std::string_view flags, char letter) noexcept {
   text::Words words(flags);
   for (auto word = words.next(); !word.empty(); word = words.next()) {
-    if (word.front() == letter) return static_cast<std::size_t>(word.data() - flags.data());
+    if (word.front() == letter) return word;
   }
-  return std::string_view::npos;
+  return {};
+}
+
+std::size_t place_of(std::string_view flags, char letter) noexcept {
+  const std::string_view word = word_of(flags, letter);
+  return word.empty() ? std::string_view::npos
+                      : static_cast<std::size_t>(word.data() - flags.data());
 }
 
 bool expects_value(const Command& command) noexcept {
@@ -42,6 +48,7 @@ bool expects_value(const Command& command) noexcept {
 bool may_answer(const Command& command, std::string_view line) noexcept {
   if (line.starts_with("ME")) return command.verb == Verb::show;
   if (!is_status(line)) return true;  // an error, whatever was asked
+  if (!is_in_step(command, line.substr(2), false)) return false;
   const bool is_read = command.verb == Verb::get || command.verb == Verb::show;
   switch (line.front()) {
     case 'H':  // HD
@@ -51,6 +58,12 @@ bool may_answer(const Command& command, std::string_view line) noexcept {
     default:  // NS, NF
       return !is_read && (line[1] == 'F' || command.verb != Verb::delete_key);
   }
+}
+
+bool is_in_step(const Command& command, std::string_view flags, bool has_value) noexcept {
+  if (!command.is_marked || command.verb == Verb::show) return true;
+  const std::string_view word = word_of(flags, 'O');
+  return word.empty() ? !has_value : word.substr(1) == text::Digits(command.mark).view();
 }
 
 std::string_view item_of(std::string_view line) noexcept {

@@ -19,11 +19,17 @@ namespace ringfence::shim::meta {
 [[nodiscard]] bool is_status(std::string_view line) noexcept;
 // Where in the client's flags one begins with `letter`; past all of them when none does.
 [[nodiscard]] std::size_t place_of(std::string_view flags, char letter) noexcept;
+// The first word that begins with `letter`; empty when none does.
+[[nodiscard]] std::string_view word_of(std::string_view flags, char letter) noexcept;
 // Whether a backend answers with a value, if the item is there.
 [[nodiscard]] bool expects_value(const Command& command) noexcept;
 // Whether a backend may answer the command with this line, which text::ReplyParser let through. If
 // not, answers and commands are out of step: what comes next may be another key's.
 [[nodiscard]] bool may_answer(const Command& command, std::string_view line) noexcept;
+// Whether the flags of an answer belong to this very command, as far as its mark says so. One that
+// answers without a value may leave the mark out: old servers do.
+[[nodiscard]] bool is_in_step(const Command& command, std::string_view flags,
+                              bool has_value) noexcept;
 // What me says of an item, behind its key; empty when it is not that.
 [[nodiscard]] std::string_view item_of(std::string_view line) noexcept;
 
@@ -39,13 +45,17 @@ void show_key(Out& out, const Command& command) {
   out(" b");
 }
 
-// A backend's flags with the client's key at its place among them, and CRLF.
+// A backend's flags with the client's key and opaque at their places among them, and CRLF.
 template <typename Out>
 void show_flags(Out& out, const Command& command, std::string_view flags) {
   const std::size_t key_place = place_of(command.flags, 'k');
   bool wants_key = key_place != std::string_view::npos;
   text::Words words(flags);
   for (auto word = words.next(); !word.empty(); word = words.next()) {
+    if (command.is_marked && word.front() == 'O') {
+      word = word_of(command.flags, 'O');
+      if (word.empty()) continue;
+    }
     // W, X and Z have no place: they stand behind all that was asked for.
     if (wants_key && place_of(command.flags, word.front()) > key_place) {
       show_key(out, command);

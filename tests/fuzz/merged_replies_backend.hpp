@@ -42,7 +42,7 @@ enum class Conduct : std::uint8_t {
   error,
   out_of_step,  // binary: another opaque or opcode
   turned_away,
-  left_out,  // of a get: the next command is answered in its place
+  left_out,  // the next command is answered in its place
   other_line,
 };
 constexpr int conduct_count = 17;
@@ -139,6 +139,8 @@ class Connection {
         return false;
       case Conduct::out_of_step:
         return command.kind != Command::Kind::binary;
+      case Conduct::left_out:
+        return !may_be_left_out(command);
       default:
         return true;
     }
@@ -303,10 +305,10 @@ class Connection {
     }
   }
 
-  // Where the next command's answer cannot pass for this one's: nobody could tell otherwise.
+  // Where the next command's answer cannot pass for this one's: a classic write's could, and nobody
+  // could tell.
   static bool may_be_left_out(const Command& command) {
-    const bool asks_for_value = command.flags.find("v ") != std::string::npos;
-    return is_read(command) && (command.kind != Command::Kind::meta_get || asks_for_value);
+    return command.kind != Command::Kind::set && command.kind != Command::Kind::remove;
   }
 
   // A line that is an answer, but to a command of another kind.
@@ -317,7 +319,6 @@ class Connection {
     std::size_t place = detail % lines.size();
     if (command.kind == Kind::set && place == 0) place = 1;
     if (command.kind == Kind::remove && place == 1) place = 0;
-    if (command.kind == Kind::meta_get && place == 3) place = 0;
     return std::string(lines[place]);
   }
 

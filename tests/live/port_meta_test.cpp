@@ -320,6 +320,9 @@ TEST_P(PortMetaFaults, AnswerThatFitsNoCommandThenNotBelieved) {
                                  {"md KEY", "VA 1\r\nx\r\n", "SERVER_ERROR"},
                                  {"md KEY", "NS\r\n", "SERVER_ERROR"},
                                  {"md KEY", "MN\r\n", "SERVER_ERROR"},
+                                 {"mg KEY v", "VA 1\r\nx\r\n", "EN\n"},
+                                 {"mg KEY v O5", "VA 1 O5\r\nx\r\n", "EN O5\n"},
+                                 {"ms KEY 1\r\n1", "HD O99\r\n", "NS\n"},
                                  {"ma KEY q v", "VA 1\r\nx\r\n", "SERVER_ERROR"}};
   for (const Lie& one : lies) expect_not_believed(settings_of(GetParam(), 1), one);
 }

@@ -52,6 +52,28 @@ TEST(MetaCommand, FlagsThenWithoutWhatIsOurs) {
   EXPECT_EQ(sent(command(Verb::show, "k", ""), "w"), "me w\r\n");
 }
 
+TEST(MetaCommand, MarkedThenItsOwnOpaqueInPlaceOfTheClients) {
+  const auto marked = [](Verb verb, std::string_view flags) {
+    Command made = command(verb, "k", flags);
+    made.is_marked = true;
+    made.mark = 1234;
+    return made;
+  };
+  EXPECT_EQ(sent(marked(Verb::get, "v Oabc t"), "w"), "mg w v O1234 t\r\n");
+  EXPECT_EQ(sent(marked(Verb::delete_key, "q"), "w"), "md w O1234\r\n");
+  EXPECT_EQ(sent(marked(Verb::show, ""), "w"), "me w\r\n");
+
+  const Command with_opaque = marked(Verb::get, "v k Oabc t");
+  EXPECT_EQ(head(with_opaque, 2, "O1234 t5 W"), "VA 2 kk Oabc t5 W\r\n");
+  EXPECT_EQ(head(marked(Verb::get, "v k t"), 2, "t5 O1234 W"), "VA 2 kk t5 W\r\n");
+  EXPECT_EQ(shown(marked(Verb::set, "c"), "HD c7 O1234"), "HD c7\r\n");
+  EXPECT_TRUE(is_in_step(with_opaque, "O1234 t5", true));
+  EXPECT_FALSE(is_in_step(with_opaque, "O1235 t5", true));
+  EXPECT_FALSE(is_in_step(with_opaque, "t5", true));
+  EXPECT_FALSE(may_answer(with_opaque, "EN O1"));
+  EXPECT_TRUE(may_answer(with_opaque, "EN")) << "as old servers say it";
+}
+
 TEST(MetaCommand, FlagsWithMoreThanMemcachedReadsThenShort) {
   EXPECT_EQ(sent(command(Verb::get, "k", "vxyz sabc T5\tjunk F7 uu I123"), "w"),
             "mg w v s T5 F7 u I\r\n");
