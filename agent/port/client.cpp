@@ -280,7 +280,7 @@ void Client::end_reply(Request& request) {
   if (!request.ends_reply || is_closed_) return;
   const std::string_view end = failure_.empty() ? "END\r\n" : std::exchange(failure_, {});
   buffered_bytes_ += end.size();
-  output_.append(end, thread_.output());
+  output_.append(end, thread_.replies());
   thread_.mark_dirty(*this);
 }
 

@@ -78,6 +78,8 @@ class Dispatcher {
   void unpark(Request& request);
   void resume(Request& request);
   [[nodiscard]] bool may_try_again(const Request& request);
+  // Whether the client sent something later that this request, done again, would come behind.
+  [[nodiscard]] static bool has_later_in_slot(const Request& request);
   void expire(Request& request);
 
   void dispatch(Request& request);

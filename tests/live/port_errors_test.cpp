@@ -86,17 +86,23 @@ TEST_F(PortErrors, MetaCommandsThenErrorsWhichQuietOnesShowToo) {
   EXPECT_EQ(client.read_line(), "MN");
 }
 
-TEST_F(PortErrors, BinaryCommandsThenInternalErrorsWhichQuietOnesShowToo) {
+TEST_F(PortErrors, BinaryCommandsThenInternalErrorsWhichQuietStoresShowToo) {
   BinarySide client{host_.client()};
   host_.memcached(0).kill();
   for (const std::string& bytes :
-       {plain(Opcode::get, on_0_), plain(Opcode::getkq, on_0_), timed(Opcode::gat, on_0_, 1),
+       {plain(Opcode::get, on_0_), plain(Opcode::getk, on_0_), timed(Opcode::gat, on_0_, 1),
         store(Opcode::set, on_0_, "v"), store(Opcode::addq, on_0_, "v"),
         plain(Opcode::append, on_0_, "v")}) {
     const std::string answer = client.answer(bytes);
     EXPECT_NE(answer.find(" 84 opaque "), std::string::npos) << answer;
     EXPECT_NE(answer.find(" =ringfence: "), std::string::npos) << answer;
   }
+}
+
+TEST_F(PortErrors, QuietBinaryGetThenStillAMissThatIsNotTold) {
+  BinarySide client{host_.client()};
+  host_.memcached(0).kill();
+  EXPECT_EQ(client.answer(plain(Opcode::getkq, on_0_) + timed(Opcode::gatq, on_0_, 1)), "");
 }
 
 TEST_F(PortErrors, NoBackendOrNoLeaseThenTheErrorSaysSo) {
