@@ -6,6 +6,7 @@
 #include "agent/port/binary_stats.hpp"
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "shim/binary/policy.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
@@ -39,39 +40,6 @@ void answer_line(Client& client, const Parsed& parsed, Status status, std::strin
   ReplyText text;
   add_line_answer(text, words_of(parsed), status, line);
   client.answer_locally(text.view());
-}
-
-// A cas makes any of set, add and replace a cas, as in memcached.
-Verb storage_verb(Verb verb, const Parsed& parsed) noexcept {
-  return parsed.header.cas != 0 ? Verb::cas : verb;
-}
-
-// By the rules of which the request goes its way.
-Verb verb_of(const Parsed& parsed) noexcept {
-  switch (shim::binary::backend_form(parsed.header.opcode)) {
-    case Opcode::set:
-      return storage_verb(Verb::set, parsed);
-    case Opcode::add:
-      return storage_verb(Verb::add, parsed);
-    case Opcode::replace:
-      return storage_verb(Verb::replace, parsed);
-    case Opcode::append:
-      return Verb::append;
-    case Opcode::prepend:
-      return Verb::prepend;
-    case Opcode::delete_key:
-      return Verb::delete_key;
-    case Opcode::incr:
-      return Verb::incr;
-    case Opcode::decr:
-      return Verb::decr;
-    case Opcode::touch:
-      return Verb::touch;
-    case Opcode::gat:
-      return Verb::gat;
-    default:
-      return Verb::get;
-  }
 }
 
 Request& request_of(Client& client, const Parsed& parsed, Verb verb) {
@@ -148,7 +116,7 @@ Take BinaryCommands::take_keyed(Client& client, const Parsed& parsed, std::size_
   if (shim::binary::is_storage(parsed.header.opcode)) {
     return take_storage(client, parsed, front_bytes);
   }
-  Request& request = request_of(client, parsed, verb_of(parsed));
+  Request& request = request_of(client, parsed, shim::binary::policy_of(parsed.header));
   client.consume(front_bytes);
   client.submit(request);
   return Take::taken;
@@ -165,7 +133,7 @@ Take BinaryCommands::take_storage(Client& client, const Parsed& parsed, std::siz
   // An upload is a barrier: earlier requests of this client are answered first, later ones are read
   // afterwards, so that the value may travel on a connection of its own.
   if (is_upload && !client.is_idle()) return Take::blocked;
-  Request& request = request_of(client, parsed, verb_of(parsed));
+  Request& request = request_of(client, parsed, shim::binary::policy_of(parsed.header));
   if (is_upload) {
     request.is_upload = true;
     client.consume(front_bytes);

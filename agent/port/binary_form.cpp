@@ -1,6 +1,7 @@
 #include "agent/port/binary_form.hpp"
 
 #include "shim/binary/answer.hpp"
+#include "shim/binary/policy.hpp"
 #include "shim/text/port_answers.hpp"
 
 namespace ringfence::agent::port {
@@ -32,13 +33,6 @@ void add_line_answer(ReplyText& out, const BinaryWords& words, Status status,
 }
 
 namespace {
-
-// incr and decr that begin with a value where there is none are never "not found".
-bool creates_number(const Request& request) noexcept {
-  constexpr std::string_view never = "\xff\xff\xff\xff";
-  const bool is_number = request.verb == Verb::incr || request.verb == Verb::decr;
-  return is_number && !request.client_flags.ends_with(never);
-}
 
 class BinaryForm final : public ReplyForm {
  public:
@@ -77,7 +71,7 @@ class BinaryForm final : public ReplyForm {
     }
   }
   void not_found(const Request& request, ReplyText& out) const noexcept override {
-    if (creates_number(request)) {
+    if (shim::binary::creates_number(request.verb, request.client_flags)) {
       failure(request, shim::text::port_answers::view_changed, out);
     } else {
       add_answer(out, request.binary, Status::not_found);

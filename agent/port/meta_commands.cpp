@@ -5,7 +5,7 @@
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/meta_form.hpp"
-#include "shim/meta/request.hpp"
+#include "shim/meta/policy.hpp"
 
 namespace ringfence::agent::port {
 namespace {
@@ -13,37 +13,6 @@ namespace {
 namespace meta = shim::meta;
 using shim::text::ParseResult;
 using shim::text::ParseStatus;
-
-// The classic command whose rules it follows. A get that changes something is never repeated: one
-// that touches, creates, or may win the right to fetch the value anew.
-Verb policy_of(const meta::Request& parsed) noexcept {
-  switch (parsed.command.verb) {
-    case meta::Verb::get:
-      return parsed.changes_time || parsed.may_create || parsed.may_win ? Verb::gat : Verb::get;
-    case meta::Verb::set:
-      break;
-    case meta::Verb::delete_key:
-      return Verb::delete_key;
-    case meta::Verb::arithmetic:
-      return parsed.is_decrement ? Verb::decr : Verb::incr;
-    case meta::Verb::show:
-    case meta::Verb::noop:
-      return Verb::get;
-  }
-  switch (parsed.mode) {
-    case meta::Mode::add:
-      return Verb::add;
-    case meta::Mode::append:
-      return Verb::append;
-    case meta::Mode::prepend:
-      return Verb::prepend;
-    case meta::Mode::replace:
-      return parsed.has_cas ? Verb::cas : Verb::replace;
-    case meta::Mode::set:
-      break;
-  }
-  return parsed.has_cas ? Verb::cas : Verb::set;
-}
 
 // A decoded key takes the place of its encoded form in the client's input, which holds it as long
 // as the request lives.
@@ -56,7 +25,7 @@ std::string_view kept_key(Client& client, const meta::Request& parsed) noexcept 
 }
 
 Request& request_of(Client& client, const meta::Request& parsed) {
-  Request& request = client.make_request(policy_of(parsed), meta_form(parsed.command.verb));
+  Request& request = client.make_request(meta::policy_of(parsed), meta_form(parsed.command.verb));
   request.bytes = client.input_chunk();
   request.key = kept_key(client, parsed);
   request.client_flags = parsed.command.flags;

@@ -1,5 +1,6 @@
 #include "agent/port/meta_form.hpp"
 
+#include "shim/meta/policy.hpp"
 #include "shim/meta/show.hpp"
 #include "shim/text/port_answers.hpp"
 
@@ -46,8 +47,7 @@ class MetaForm final : public ReplyForm {
   }
   // A counter that is to be made when there is none cannot be missing.
   void not_found(const Request& request, ReplyText& out) const noexcept override {
-    const bool may_create = meta::place_of(request.client_flags, 'N') != std::string_view::npos;
-    if (verb_ == meta::Verb::arithmetic && may_create) {
+    if (meta::creates_number(command_of(request))) {
       failure(request, shim::text::port_answers::view_changed, out);
     } else {
       status(request, "NF", out);
