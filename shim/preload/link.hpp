@@ -1,0 +1,110 @@
+// One connection of a session: to a backend, opened without anybody waiting for it, or to the
+// agent's port, which is the application's own.
+//
+// Sending, opening and `output` are the sending side's, the inbox is the receiving side's; each
+// uses the file by itself. A backend's connection belongs to one life of a backend and to one
+// session at a time; between two it lies with the overlay.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "shim/preload/hidden_fd.hpp"
+#include "shim/preload/inbox.hpp"
+#include "shim/sockets.hpp"
+#include "shm_layout/clock.hpp"
+
+namespace ringfence::shim::preload {
+
+// How long a receive sleeps in the kernel before the view is looked at again: what a backend that
+// hangs delays an answer by, once its slots have moved.
+inline constexpr std::int64_t slice_ns = 100 * shm_layout::ns_per_ms;
+// A server that accepts and says nothing for so long has no connection to spare.
+inline constexpr std::int64_t open_timeout_ns = 250 * shm_layout::ns_per_ms;
+
+enum class LinkState : std::uint8_t {
+  connecting,
+  greeting,  // asked for a sign of life
+  up,
+  refused,  // nobody is there
+  full,     // somebody is there who has no connection to spare
+};
+
+class Link final : public Inbox {
+ public:
+  // To the agent, by the application's file.
+  explicit Link(int fd) noexcept : state_(LinkState::up), is_agent_(true), borrowed_fd_(fd) {}
+  Link(std::uint16_t index, std::uint16_t attachment, bool is_binary) noexcept
+      : index_(index), attachment_(attachment), is_binary_(is_binary) {}
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // Never waits. False: there is no file for it.
+  [[nodiscard]] bool begin(const SocketAddress& address) noexcept;
+  // How far opening has come; never waits.
+  LinkState advance() noexcept;
+  [[nodiscard]] LinkState state() const noexcept { return state_; }
+
+  // Sends what `output` holds, and then of `more` what goes at once. False: the connection is
+  // broken; whatever was not sent is dropped.
+  [[nodiscard]] bool send(std::string_view more, std::size_t& sent_of_more) noexcept;
+  [[nodiscard]] bool has_output() const noexcept { return !output.empty(); }
+  std::string output;
+
+  [[nodiscard]] int fd() const noexcept { return is_agent_ ? borrowed_fd_ : file_.get(); }
+  void set_agent_fd(int fd) noexcept { borrowed_fd_ = fd; }
+  [[nodiscard]] bool is_agent() const noexcept { return is_agent_; }
+  [[nodiscard]] std::uint16_t index() const noexcept { return index_; }
+  [[nodiscard]] std::uint16_t attachment() const noexcept { return attachment_; }
+  [[nodiscard]] bool is_binary() const noexcept { return is_binary_; }
+  // Nothing that is sent arrives any more. Relaxed: either side notes it, and the other comes to
+  // see it by itself.
+  [[nodiscard]] bool is_broken() const noexcept {
+    return is_broken_.load(std::memory_order_relaxed);
+  }
+  void set_broken() noexcept { is_broken_.store(true, std::memory_order_relaxed); }
+  // Whether the other side has ended it, or sent what nobody asked for. One system call.
+  [[nodiscard]] bool is_stale() const noexcept;
+  void close() noexcept { file_.close(); }
+  void forget_file() noexcept { file_.forget(); }
+
+  // How many entries name it. Release and acquire: who sees none may free it.
+  void add_entry() noexcept { pushed_.store(pushed_.load(std::memory_order_relaxed) + 1); }
+  void remove_entry() noexcept {
+    popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  [[nodiscard]] bool has_entries() const noexcept {
+    return popped_.load(std::memory_order_acquire) != pushed_.load(std::memory_order_relaxed);
+  }
+
+  // Which life of the backend it belongs to.
+  std::uint64_t sequence = 0;
+  std::uint64_t incarnation = 0;
+  SocketAddress address;
+  std::int64_t idle_since_ns = 0;  // the overlay's; the coarse clock
+  // The sending side's: its place among the parts of the retrieval that is being sent.
+  std::uint64_t retrieval_number = 0;
+  std::uint16_t part = 0;
+  bool is_dirty = false;
+
+ private:
+  [[nodiscard]] LinkState greet() noexcept;
+  [[nodiscard]] LinkState read_greeting() noexcept;
+  [[nodiscard]] LinkState end(LinkState state) noexcept;
+  void become_blocking() noexcept;
+
+  HiddenFd file_;
+  LinkState state_ = LinkState::connecting;
+  std::int64_t give_up_ns_ = 0;  // CLOCK_BOOTTIME
+  const std::uint16_t index_ = 0;
+  const std::uint16_t attachment_ = 0;
+  const bool is_binary_ = false;
+  const bool is_agent_ = false;
+  int borrowed_fd_ = -1;
+  std::atomic<bool> is_broken_{false};
+  std::atomic<std::uint32_t> pushed_{0};
+  std::atomic<std::uint32_t> popped_{0};
+};
+
+}  // namespace ringfence::shim::preload

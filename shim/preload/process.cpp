@@ -1,0 +1,211 @@
+#include "shim/preload/process.hpp"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "shim/preload/real.hpp"
+#include "shm_layout/segment_list.hpp"
+
+namespace ringfence::shim::preload {
+
+namespace {
+
+// Between two looks at the directory of segments: a new one is found within this time.
+constexpr std::int64_t between_looks_ns = shm_layout::ns_per_second;
+
+// Never destroyed: other libraries' destructors may still use their connections.
+alignas(Process) constinit unsigned char process_memory[sizeof(Process)]{};
+constinit std::atomic<Process*> the_process{nullptr};
+constinit pthread_once_t process_once = PTHREAD_ONCE_INIT;
+
+// As segments name addresses: an IPv4 address in IPv6's form is the IPv4 address.
+bool read_address(const sockaddr* from, socklen_t size, SocketAddress& address) noexcept {
+  if (from == nullptr || size < sizeof(sa_family_t)) return false;
+  if (from->sa_family == AF_UNIX) {
+    const auto& path = reinterpret_cast<const sockaddr_un*>(from)->sun_path;
+    const std::size_t room = size - offsetof(sockaddr_un, sun_path);
+    const std::size_t length = size > offsetof(sockaddr_un, sun_path) ? strnlen(path, room) : 0;
+    const auto made = length == 0 ? std::nullopt : unix_address({path, length});
+    if (made) address = *made;
+    return made.has_value();
+  }
+  if (from->sa_family == AF_INET && size >= sizeof(sockaddr_in)) {
+    auto& made = reinterpret_cast<sockaddr_in&>(address.storage);
+    made.sin_family = AF_INET;
+    made.sin_port = reinterpret_cast<const sockaddr_in*>(from)->sin_port;
+    made.sin_addr = reinterpret_cast<const sockaddr_in*>(from)->sin_addr;
+    address.size = sizeof(sockaddr_in);
+    return true;
+  }
+  if (from->sa_family != AF_INET6 || size < sizeof(sockaddr_in6)) return false;
+  const auto& inet6 = *reinterpret_cast<const sockaddr_in6*>(from);
+  if (IN6_IS_ADDR_V4MAPPED(&inet6.sin6_addr)) {
+    auto& made = reinterpret_cast<sockaddr_in&>(address.storage);
+    made.sin_family = AF_INET;
+    made.sin_port = inet6.sin6_port;
+    std::memcpy(&made.sin_addr, inet6.sin6_addr.s6_addr + 12, sizeof made.sin_addr);
+    address.size = sizeof(sockaddr_in);
+    return true;
+  }
+  auto& made = reinterpret_cast<sockaddr_in6&>(address.storage);
+  made.sin6_family = AF_INET6;
+  made.sin6_port = inet6.sin6_port;
+  made.sin6_addr = inet6.sin6_addr;
+  address.size = sizeof(sockaddr_in6);
+  return true;
+}
+
+void make_process() {
+  the_process.store(new (process_memory) Process, std::memory_order_release);
+}
+
+}  // namespace
+
+Process& process() noexcept {
+  Process* made = the_process.load(std::memory_order_acquire);
+  if (made != nullptr) return *made;
+  pthread_once(&process_once, make_process);
+  return *the_process.load(std::memory_order_acquire);
+}
+
+bool Process::is_wanted() noexcept {
+  Wish wish = wish_.load(std::memory_order_relaxed);
+  if (wish != Wish::unknown) return wish == Wish::on;
+  const char* said = getenv("RINGFENCE_PRELOAD");
+  const bool is_off = said != nullptr && std::string_view(said) == "off";
+  // A program with more rights than who started it takes no advice from the environment.
+  wish = is_off || getauxval(AT_SECURE) != 0 ? Wish::off : Wish::on;
+  wish_.store(wish, std::memory_order_relaxed);
+  return wish == Wish::on;
+}
+
+bool Process::is_own() const noexcept {
+  return pid_.load(std::memory_order_relaxed) == getpid();
+}
+
+// At most once a second; one stat of a directory that is not there, for most processes.
+void Process::look_for_segments() noexcept {
+  const std::int64_t now_ns = shm_layout::coarse_ns();
+  if (now_ns < next_look_ns_.load(std::memory_order_relaxed)) return;
+  next_look_ns_.store(now_ns + between_looks_ns, std::memory_order_relaxed);
+  try {
+    std::vector<std::string> paths;
+    const char* named = getenv("RINGFENCE_SEGMENT");
+    if (named != nullptr && *named != '\0') {
+      paths.emplace_back(named);
+    } else if (auto listed = shm_layout::list_segments(shm_layout::default_segment_directory)) {
+      paths = std::move(listed.value());
+    }
+    for (const std::string& path : paths) {
+      bool is_known = false;
+      for (const auto& overlay : overlays_) is_known = is_known || overlay->path() == path;
+      if (!is_known) overlays_.push_back(std::make_unique<Overlay>(path));
+    }
+    for (const auto& overlay : overlays_) overlay->refresh(shm_layout::boottime_ns());
+  } catch (...) {  // no memory: the connection goes without
+  }
+}
+
+Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
+  SocketAddress target;
+  if (!is_wanted() || !read_address(address, size, target)) return nullptr;
+  const int caller_errno = errno;
+  const std::lock_guard lock(mutex_);
+  look_for_segments();
+  errno = caller_errno;
+  for (const auto& overlay : overlays_) {
+    if (overlay->is_live() && overlay->listens_at(target)) return overlay.get();
+  }
+  return nullptr;
+}
+
+Session* Process::take_session() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!has_fork_handlers_) {
+    if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) return nullptr;
+    has_fork_handlers_ = true;
+    pid_.store(getpid(), std::memory_order_relaxed);
+    report_at_exit();
+  }
+  if (spare_sessions_.empty()) return new (std::nothrow) Session;
+  Session* session = spare_sessions_.back();
+  spare_sessions_.pop_back();
+  return session;
+}
+
+void Process::overlay(int fd, Overlay& overlay) noexcept {
+  if (!Descriptors::is_in_table(fd) || descriptors.is_known(fd)) return;
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) return;
+  Session* session = take_session();
+  if (session == nullptr) return;
+  const bool is_nonblocking = (real::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+  if (!session->adopt(fd, overlay, is_nonblocking)) return;
+  const auto timeout_of = [fd](int option) {
+    timeval time{};
+    socklen_t bytes = sizeof time;
+    if (getsockopt(fd, SOL_SOCKET, option, &time, &bytes) != 0) return std::int64_t{0};
+    return time.tv_sec * shm_layout::ns_per_second + time.tv_usec * 1000;
+  };
+  session->set_receive_timeout(timeout_of(SO_RCVTIMEO));
+  session->set_send_timeout(timeout_of(SO_SNDTIMEO));
+  descriptors.put(fd, session);
+}
+
+void Process::recycle(Session* session) noexcept {
+  const std::lock_guard lock(mutex_);
+  try {
+    spare_sessions_.push_back(session);
+  } catch (...) {  // lost to nobody's harm
+  }
+}
+
+void Process::forget(int fd) noexcept {
+  if (Session* session = descriptors.session(fd)) {
+    if (descriptors.remove(fd, session)) session->detach();
+  } else if (descriptors.is_epoll(fd)) {
+    descriptors.clear(fd);
+    for (int other = 0; other < descriptors.end(); ++other) {
+      if (const SessionReference watched = session_of(other)) watched->forget_epoll(fd);
+    }
+  }
+}
+
+void Process::before_fork() {
+  process().mutex_.lock();
+  for (const auto& overlay : process().overlays_) overlay->before_fork();
+}
+
+void Process::after_fork_in_parent() {
+  for (const auto& overlay : process().overlays_) overlay->after_fork_in_parent();
+  process().mutex_.unlock();
+}
+
+// Every file of ours is the parent's: closing it sends nothing, because the parent has it open.
+void Process::after_fork_in_child() {
+  Process& own = process();
+  own.pid_.store(getpid(), std::memory_order_relaxed);
+  counters::after_fork_in_child();
+  for (int fd = 0; fd < descriptors.end(); ++fd) {
+    if (descriptors.hidden(fd) == nullptr) continue;
+    descriptors.clear(fd);
+    real::close(fd);
+  }
+  for (int fd = 0; fd < descriptors.end(); ++fd) {
+    if (Session* session = descriptors.session(fd)) session->after_fork_in_child();
+  }
+  for (const auto& overlay : own.overlays_) overlay->after_fork_in_child();
+  for (std::atomic<std::uint64_t>& count : way_counts) count.store(0, std::memory_order_relaxed);
+  own.mutex_.unlock();
+}
+
+}  // namespace ringfence::shim::preload

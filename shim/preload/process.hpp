@@ -1,0 +1,66 @@
+// What the preload is in this process: whether it is wanted at all, the pools of this host, the
+// sessions, and forks. Any thread.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "shim/preload/descriptors.hpp"
+#include "shim/preload/overlay.hpp"
+#include "shim/preload/session.hpp"
+
+namespace ringfence::shim::preload {
+
+class Process {
+ public:
+  // The pool whose port listens at an address; null: none, or the preload is switched off.
+  [[nodiscard]] Overlay* find(const sockaddr* address, socklen_t size) noexcept;
+  // Makes a connection that succeeded, or is about to, an overlaid one.
+  void overlay(int fd, Overlay& overlay) noexcept;
+  void recycle(Session* session) noexcept;
+  // False in the child of a vfork, whose memory is the parent's.
+  [[nodiscard]] bool is_own() const noexcept;
+  // Before a file goes: nothing of it is known afterwards.
+  void forget(int fd) noexcept;
+
+ private:
+  enum class Wish : std::uint8_t { unknown, on, off };
+  [[nodiscard]] bool is_wanted() noexcept;
+  void look_for_segments() noexcept;
+  [[nodiscard]] Session* take_session() noexcept;
+
+  static void before_fork();
+  static void after_fork_in_parent();
+  static void after_fork_in_child();
+
+  std::atomic<Wish> wish_{Wish::unknown};
+  std::atomic<pid_t> pid_{0};
+  std::atomic<std::int64_t> next_look_ns_{0};
+  std::mutex mutex_;  // what follows
+  std::vector<std::unique_ptr<Overlay>> overlays_;
+  std::vector<Session*> spare_sessions_;
+  bool has_fork_handlers_ = false;
+};
+
+[[nodiscard]] Process& process() noexcept;
+
+// The session of a descriptor, kept for a call; none for any other descriptor.
+[[nodiscard]] inline SessionReference session_of(int fd) noexcept {
+  Session* session = descriptors.session(fd);
+  while (__builtin_expect(session != nullptr, 0)) {
+    if (session->reference()) {
+      if (descriptors.session(fd) == session) return SessionReference(session);
+      session->release();
+    }
+    session = descriptors.session(fd);
+  }
+  return SessionReference(nullptr);
+}
+
+}  // namespace ringfence::shim::preload

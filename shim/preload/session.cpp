@@ -1,0 +1,117 @@
+// The life of a session; see session.hpp.
+#include "shim/preload/session.hpp"
+
+#include <cerrno>
+
+#include "shim/preload/process.hpp"
+#include "shim/preload/real.hpp"
+
+namespace ringfence::shim::preload {
+
+bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
+  agent_.reset(new (std::nothrow) Link(fd));
+  if (agent_ == nullptr || !fifo_.prepare()) return false;
+  fd_ = fd;
+  overlay_ = &overlay;
+  attachment_ = overlay.attachment();
+  is_nonblocking_ = is_nonblocking;
+  receive_timeout_ns_ = 0;
+  send_timeout_ns_ = 0;
+  // Release; pairs with the acquire in reference().
+  references_.store(1, std::memory_order_release);
+  return true;
+}
+
+bool Session::reference() noexcept {
+  std::uint32_t seen = references_.load(std::memory_order_relaxed);
+  do {
+    if (seen == 0) return false;
+    // Acquire; pairs with the release in adopt().
+  } while (!references_.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire,
+                                              std::memory_order_relaxed));
+  return true;
+}
+
+void Session::release() noexcept {
+  // Both: who frees it sees all that others did with it.
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  close_links();
+  process().recycle(this);
+}
+
+void Session::detach() noexcept {
+  is_detached_ = true;
+  release();
+}
+
+// Nobody else is here any more.
+void Session::close_links() noexcept {
+  if (!fifo_.is_empty()) (void)fill_ready(true);  // answers that nobody waited for
+  for (Link* link : links_) {
+    if (link == nullptr) continue;
+    unwatch_link(*link);
+    overlay_->give_back(link);
+  }
+  for (Link* link : retired_) delete link;
+  links_.clear();
+  retired_.clear();
+  dirty_.clear();
+  while (fifo_.head() != nullptr) fifo_.pop();
+  bell_.close();
+  watches_.clear();
+  agent_.reset();
+  for (auto& count : agent_slots_) count = 0;
+  is_raw_ = is_broken_ = is_shut_ = is_holding_ = is_detached_ = is_watched_ = false;
+  reader_.clear();
+  begun_.clear();
+  held_.clear();
+  owed_bytes_ = body_left_bytes_ = 0;
+  body_link_ = blocked_ = nullptr;
+  is_barrier_ = wants_raw_ = false;
+  ready_.clear();
+  ready_begin_ = 0;
+  fd_ = -1;
+}
+
+void Session::shut_down(int how) noexcept {
+  if (how == SHUT_WR) return;
+  is_shut_ = true;
+  const std::unique_lock lock(sending_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const Link* link : links_) {
+    if (link != nullptr && link->fd() >= 0) real::shutdown(link->fd(), SHUT_RDWR);
+  }
+}
+
+// The thread that forked is the only one here. Connections to backends are the parent's; what was
+// under way by them is answered to the parent. A lock that another thread held guards what is half
+// changed: it is left as it is.
+void Session::after_fork_in_child() noexcept {
+  const bool is_whole = sending_.try_lock() && receiving_.try_lock() && watching_.try_lock();
+  new (&sending_) std::mutex;
+  new (&receiving_) std::mutex;
+  new (&watching_) std::mutex;
+  bell_.forget();
+  const bool is_idle = is_whole && fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0 &&
+                       held_.empty() && !has_ready();
+  if (!is_idle) is_broken_ = !is_raw_;
+  if (is_whole) {
+    for (Link* link : links_) {
+      if (link == nullptr) continue;
+      link->forget_file();
+      if (!link->has_entries()) delete link;
+    }
+    for (Link* link : retired_) link->forget_file();
+  }
+  new (&links_) std::vector<Link*>;  // what a vanished thread was changing is nobody's
+  new (&retired_) std::vector<Link*>;
+  new (&dirty_) std::vector<Link*>;
+  body_link_ = nullptr;
+  watches_.clear();  // a set is the parent's until the application puts the file into its own
+  is_watched_ = false;
+  blocked_ = nullptr;
+  idle_readers_ = 0;
+  references_ = 1;
+}
+
+}  // namespace ringfence::shim::preload

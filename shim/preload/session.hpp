@@ -1,0 +1,212 @@
+// One overlaid connection. The application's file is and stays a real connection to the agent's
+// port; what its keys are asked goes to their backends instead, and the answers come back in the
+// order of the commands. Whatever cannot go that way goes to the agent on the real connection.
+//
+// Threads: one sends while one receives; each side has its lock, and a third one keeps who watches
+// the session by epoll. Order: receiving, then (tried only) sending, then watching. A receive may
+// sleep in the kernel under the receiving side's lock, as it would in the kernel itself.
+//
+// Life: adopt() makes it the session of a file, detach() takes the file away; the last reference
+// puts its connections back. Its memory is never freed, only used for another session: a thread
+// that holds a stale pointer finds a count, not a hole.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shim/preload/answering.hpp"
+#include "shim/preload/bell.hpp"
+#include "shim/preload/commands.hpp"
+#include "shim/preload/fifo.hpp"
+#include "shim/preload/overlay.hpp"
+#include "shim/preload/report.hpp"
+#include "shim/preload/watches.hpp"
+
+namespace ringfence::shim::preload {
+
+class Session {
+ public:
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // --- Life
+  [[nodiscard]] bool adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept;
+  void detach() noexcept;  // the file is going; once
+  // False: it is nobody's session now.
+  [[nodiscard]] bool reference() noexcept;
+  void release() noexcept;
+  void after_fork_in_child() noexcept;
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+  // --- What the application does. As the system calls: errno tells.
+  ssize_t send(const iovec* pieces, std::size_t count, int flags) noexcept;
+  ssize_t receive(char* to, std::size_t room, int flags) noexcept;
+  [[nodiscard]] std::size_t readable_bytes() noexcept;  // FIONREAD
+  void set_nonblocking(bool is_nonblocking) noexcept { is_nonblocking_ = is_nonblocking; }
+  void set_receive_timeout(std::int64_t ns) noexcept { receive_timeout_ns_ = ns; }
+  void set_send_timeout(std::int64_t ns) noexcept { send_timeout_ns_ = ns; }
+  void shut_down(int how) noexcept;
+  // From now on everything goes to the agent, once what is under way is answered.
+  void leave_to_agent(Way why) noexcept;
+  // Nothing passes here any more but system calls on the application's own file.
+  [[nodiscard]] bool is_left_to_agent() const noexcept { return is_raw_ && fifo_.is_empty(); }
+
+  // --- poll() and select(). What a session that is not ready waits for.
+  struct Waits {
+    bool is_readable = false;  // now
+    int read_fd = -1;          // a byte there may make it readable; -1: time will
+    int write_fd = -1;
+    bool is_idle = false;  // nothing is under way: another thread may change that
+  };
+  // `has_news`: its read_fd was reported.
+  [[nodiscard]] Waits waits(bool wants_read, bool wants_write, bool has_news) noexcept;
+  // Around a sleep of who found it idle: a file that tells when another thread asks something.
+  [[nodiscard]] int begin_idle_wait() noexcept;
+  void end_idle_wait() noexcept;
+
+  // --- epoll
+  int watch(int epoll_fd, int operation, epoll_event* event) noexcept;
+  void forget_epoll(int epoll_fd) noexcept;
+
+ private:
+  // Sending: session_send.cpp
+  [[nodiscard]] ssize_t send_bytes(std::string_view bytes, bool may_wait) noexcept;
+  [[nodiscard]] std::size_t take(std::string_view bytes);
+  [[nodiscard]] std::size_t take_held(std::string_view bytes);
+  [[nodiscard]] std::size_t take_now(std::string_view bytes);
+  [[nodiscard]] bool take_command(std::string_view bytes, std::size_t& taken);
+  [[nodiscard]] bool begin_command(const Command& command, std::string_view bytes);
+  [[nodiscard]] std::size_t hold(std::string_view bytes);
+  [[nodiscard]] std::size_t pass_body(std::string_view bytes);
+  [[nodiscard]] std::size_t pass_raw(std::string_view bytes) noexcept;
+  [[nodiscard]] bool flush() noexcept;
+  [[nodiscard]] bool wait_to_send(std::int64_t end_ns) noexcept;
+  [[nodiscard]] bool is_behind_barrier() noexcept;
+  void drain() noexcept;
+  void continue_held() noexcept;
+
+  // Asking: session_ask.cpp
+  void submit(const Command& command);
+  void submit_retrieval(const text::Request& request);
+  void submit_keyless(const Command& command, std::string_view front);
+  void submit_local(std::string_view answer);
+  void fail_here(const Command& command, Entry& entry);
+  [[nodiscard]] Link* choose(Ticket& ticket, std::string_view key, text::Verb verb);
+  [[nodiscard]] Link* through_agent(const Ticket& ticket, Way why) noexcept;
+  [[nodiscard]] Link* link_to(std::uint16_t backend);
+  void retire(Link*& link) noexcept;
+  void sweep_retired() noexcept;
+  void follow_segment() noexcept;
+  void mark_dirty(Link& link);
+  void push(Entry& entry);
+  void note_agent_slot(std::uint32_t slot, int change) noexcept;
+  [[nodiscard]] std::uint16_t part_of(Entry& entry, Link& link);
+  void fill(Entry& entry, const Command& command);
+  void write_front(Link& link, const Command& command, const Entry& entry,
+                   std::string_view wire_key);
+
+  // Receiving: session_receive.cpp
+  [[nodiscard]] ssize_t receive_now(char* to, std::size_t room, bool may_wait) noexcept;
+  [[nodiscard]] ssize_t pull(char* to, std::size_t room, bool may_wait, bool may_receive);
+  [[nodiscard]] std::size_t take_ready(char* to, std::size_t room) noexcept;
+  enum class Filled : std::uint8_t { some, none, interrupted };
+  [[nodiscard]] Filled fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
+                                  bool may_wait) noexcept;
+  void pop(Entry& entry) noexcept;
+  void note(const Tally& tally) noexcept;
+  [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
+  [[nodiscard]] bool give_up_if_moved(const Entry& entry, Link& link) noexcept;
+  [[nodiscard]] ssize_t peek(char* to, std::size_t room, bool may_wait) noexcept;
+  [[nodiscard]] bool has_ready() const noexcept { return ready_begin_ < ready_.size(); }
+  [[nodiscard]] bool fill_ready(bool may_receive) noexcept;
+
+  // Watching: session_watch.cpp
+  void watch_link(Link& link) noexcept;
+  void unwatch_link(Link& link) noexcept;
+  enum class Wake : std::uint8_t { now, with_view, tick };
+  void wake_watchers(Wake when) noexcept;
+  void note_blocked(Link* link) noexcept;
+  void wake_idle_reader() noexcept;
+
+  void close_links() noexcept;
+
+  // 0: nobody's. One for the file, one for each call that is under way.
+  std::atomic<std::uint32_t> references_{0};
+  int fd_ = -1;
+  Overlay* overlay_ = nullptr;
+  std::atomic<bool> is_nonblocking_{false};  // these relaxed: as racy as in the kernel
+  std::atomic<std::int64_t> receive_timeout_ns_{0};
+  std::atomic<std::int64_t> send_timeout_ns_{0};
+  std::atomic<bool> is_raw_{false};     // all bytes go to the agent, and come from there
+  std::atomic<bool> is_broken_{false};  // ECONNRESET until it is closed
+  std::atomic<bool> is_shut_{false};    // nothing is received any more
+  std::atomic<bool> is_holding_{false};
+  std::atomic<bool> is_detached_{false};
+  std::atomic<std::uint16_t> agent_slots_[256]{};  // keys under way through the agent, by slot
+  Fifo fifo_;
+
+  std::mutex sending_;  // what follows
+  CommandReader reader_;
+  std::string begun_;                // the front of a command that is not whole
+  std::string held_;                 // what came behind a barrier
+  std::size_t owed_bytes_ = 0;       // taken already; the application is to send them again
+  std::size_t body_left_bytes_ = 0;  // of a value, to body_link_; null: to nobody
+  Link* body_link_ = nullptr;
+  bool is_barrier_ = false;  // nothing is passed on before all under way is answered
+  bool wants_raw_ = false;
+  Way raw_reason_ = Way::over;
+  std::unique_ptr<Link> agent_;
+  std::vector<Link*> links_;  // by backend
+  std::vector<Link*> retired_;
+  std::vector<Link*> dirty_;
+  const Attachment* attachment_ = nullptr;
+  std::uint64_t retrieval_number_ = 0;
+  std::uint32_t next_opaque_ = 1;
+  std::uint64_t submitted_ = 0;
+  bool has_answered_here_ = false;  // no file tells of it
+  struct Group {
+    Link* link = nullptr;
+    std::uint32_t keys = 0;
+    std::size_t bytes = 0;
+    std::size_t last = 0;
+  };
+  std::vector<Group> groups_;
+
+  std::mutex receiving_;  // what follows
+  std::string ready_;     // answered, and not taken by the application yet
+  std::size_t ready_begin_ = 0;
+
+  std::mutex watching_;  // what follows, but for is_watched_
+  Watches watches_;
+  Bell bell_;
+  Link* blocked_ = nullptr;  // the application waits to send; only compared and asked for its file
+  std::atomic<bool> is_watched_{false};
+  std::atomic<int> idle_readers_{0};  // threads that sleep until another one asks something
+};
+
+// Keeps a session while a call is under way.
+class SessionReference {
+ public:
+  explicit SessionReference(Session* session) noexcept : session_(session) {}
+  ~SessionReference() {
+    if (session_ != nullptr) session_->release();
+  }
+  SessionReference(const SessionReference&) = delete;
+  SessionReference& operator=(const SessionReference&) = delete;
+  explicit operator bool() const noexcept { return session_ != nullptr; }
+  Session* operator->() const noexcept { return session_; }
+  [[nodiscard]] Session* get() const noexcept { return session_; }
+
+ private:
+  Session* session_;
+};
+
+}  // namespace ringfence::shim::preload

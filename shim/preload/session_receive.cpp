@@ -1,0 +1,307 @@
+// What the application receives: the answers, in the order of its commands, read from one
+// connection at a time, the one whose turn it is. One system call for an answer that has arrived.
+#include <cerrno>
+#include <ctime>
+
+#include "shim/preload/real.hpp"
+#include "shim/preload/session.hpp"
+
+namespace ringfence::shim::preload {
+
+namespace {
+
+// From this size on what is left of a value is received where the application wants it.
+constexpr std::size_t direct_bytes_min = 4096;
+// What poll() takes in to see whether an answer is there, and what a peek may look ahead.
+constexpr std::size_t look_bytes = 4096;
+// Between two looks at the view by a thread that may sleep.
+constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;
+
+void pause() noexcept {
+  const timespec time{0, pause_ns};
+  nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
+  const bool may_wait =
+      (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
+  if (room == 0) return 0;
+  const std::lock_guard lock(receiving_);
+  ssize_t got = 0;
+  if ((flags & MSG_PEEK) != 0) {
+    got = peek(to, room, may_wait);
+  } else if ((flags & MSG_WAITALL) != 0 && may_wait) {
+    std::size_t whole = 0;
+    while (whole < room && (got = receive_now(to + whole, room - whole, true)) > 0) {
+      whole += static_cast<std::size_t>(got);
+    }
+    if (whole > 0) got = static_cast<ssize_t>(whole);
+  } else {
+    got = receive_now(to, room, may_wait);
+  }
+  if (is_watched_.load(std::memory_order_relaxed)) {
+    const int reason = errno;
+    const Entry* head = fifo_.head();
+    if (has_ready() || (got > 0 && static_cast<std::size_t>(got) == room)) {
+      wake_watchers(Wake::now);
+    } else if (head != nullptr) {
+      wake_watchers(head->is_waiting ? Wake::with_view : Wake::tick);
+    }
+    errno = reason;
+  }
+  return got;
+}
+
+ssize_t Session::receive_now(char* to, std::size_t room, bool may_wait) noexcept {
+  try {
+    return pull(to, room, may_wait, true);
+  } catch (...) {
+    is_broken_ = true;
+    errno = ENOMEM;
+    return -1;
+  }
+}
+
+std::size_t Session::take_ready(char* to, std::size_t room) noexcept {
+  const std::size_t count = std::min(room, ready_.size() - ready_begin_);
+  std::memcpy(to, ready_.data() + ready_begin_, count);
+  ready_begin_ += count;
+  if (!has_ready()) {
+    ready_.clear();
+    ready_begin_ = 0;
+  }
+  return count;
+}
+
+ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receive) {
+  std::size_t early = 0;
+  if (has_ready()) {
+    early = take_ready(to, room);
+    if (has_ready() || early == room) return static_cast<ssize_t>(early);
+  }
+  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  std::int64_t end_ns = 0;
+  Sink sink(to + early, room - early, ready_);
+  const auto ended = [&](int reason) {
+    const std::size_t count = early + sink.size();
+    if (count > 0) return static_cast<ssize_t>(count);
+    errno = reason;
+    return ssize_t{-1};
+  };
+  const auto is_over = [&] {
+    if (timeout_ns == 0) return false;
+    const std::int64_t now_ns = shm_layout::boottime_ns();
+    if (end_ns == 0) end_ns = now_ns + timeout_ns - slice_ns;  // a slice has passed already
+    return now_ns >= end_ns;
+  };
+  for (;;) {
+    const bool has_some = early + sink.size() > 0;
+    if (is_broken_.load(std::memory_order_relaxed)) return ended(ECONNRESET);
+    if (is_shut_.load(std::memory_order_relaxed)) {
+      return has_some ? ended(0) : 0;
+    }
+    Entry* entry = fifo_.head();
+    if (entry == nullptr) {
+      if (is_holding_.load(std::memory_order_relaxed)) {
+        continue_held();
+        if (fifo_.head() != nullptr) continue;
+      }
+      if (has_some || !may_receive) return ended(EAGAIN);
+      const ssize_t got = receive_idle(sink.at(), sink.room(), may_wait);
+      if (got >= 0 || fifo_.head() == nullptr) return got;
+      continue;  // another thread has sent something
+    }
+    Tally tally;
+    Answering answering(*entry, sink, tally);
+    const Stepped stepped = answering.run();
+    note(tally);
+    switch (stepped.step) {
+      case Step::done:
+        pop(*entry);
+        // A sleep is nobody's wish once something is there; what lies in memory goes along.
+        if (sink.room() == 0) return ended(0);
+        break;
+      case Step::full:
+        return ended(0);
+      case Step::broken:
+        preload::count(Way::broken);
+        is_broken_ = true;
+        break;
+      case Step::waiting:
+        if (early + sink.size() > 0 || !may_wait) return ended(EAGAIN);
+        if (is_over()) return ended(EAGAIN);
+        pause();
+        overlay_->refresh(shm_layout::boottime_ns());
+        break;
+      case Step::need_bytes: {
+        const bool has_any = early + sink.size() > 0;
+        if (!may_receive) return ended(EAGAIN);
+        if (has_any && !is_watched_.load(std::memory_order_relaxed)) return ended(0);
+        Link& link = *static_cast<Link*>(stepped.inbox);
+        switch (fill_inbox(*entry, link, sink, answering, may_wait && !has_any)) {
+          case Filled::some:
+            break;
+          case Filled::interrupted:
+            return ended(EINTR);
+          case Filled::none:
+            if (give_up_if_moved(*entry, link)) break;
+            if (!may_wait || has_any || is_over()) return ended(EAGAIN);
+            break;
+        }
+        break;
+      }
+    }
+  }
+}
+
+// One receive from the connection whose turn it is.
+Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
+                                    bool may_wait) noexcept {
+  const int flags = may_wait ? 0 : MSG_DONTWAIT;
+  const bool is_direct = entry.is_inside_value && entry.is_delivering && !entry.is_noreply &&
+                         link.is_empty() && entry.value_left_bytes >= direct_bytes_min &&
+                         sink.room() >= direct_bytes_min;
+  ssize_t got = 0;
+  if (is_direct) {
+    got = real::recv(link.fd(), sink.at(), std::min(sink.room(), entry.value_left_bytes), flags);
+    if (got > 0) {
+      answering.received_value(static_cast<std::size_t>(got));
+      return Filled::some;
+    }
+  } else {
+    if (!link.prepare()) {  // an answer that fits in no inbox is none
+      link.is_ended = true;
+      return Filled::some;
+    }
+    got = real::recv(link.fd(), link.free_begin(), link.free_bytes(), flags);
+    if (got > 0) {
+      link.received(static_cast<std::size_t>(got));
+      return Filled::some;
+    }
+  }
+  if (got < 0 && errno == EAGAIN) return Filled::none;
+  if (got < 0 && errno == EINTR) return Filled::interrupted;
+  link.is_ended = true;
+  link.set_broken();
+  if (!link.is_agent()) overlay_->on_trouble(link.index());
+  return Filled::some;
+}
+
+// Nothing came for a slice. Once the slot belongs to somebody else, what may still come is of no
+// use to anybody.
+bool Session::give_up_if_moved(const Entry& entry, Link& link) noexcept {
+  if (link.is_agent() || entry.segment == nullptr || entry.is_inside_value) return false;
+  const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
+  const Ticket& ticket = entry.keys[at].ticket;
+  if (entry.segment->slot(ticket.slot).unfenced() == ticket.slot_word.unfenced()) return false;
+  link.is_ended = true;
+  link.set_broken();
+  real::shutdown(link.fd(), SHUT_RDWR);
+  overlay_->on_trouble(link.index());
+  return true;
+}
+
+void Session::pop(Entry& entry) noexcept {
+  for (const Key& key : entry.keys) {
+    if (entry.parts[key.part].is_agent) note_agent_slot(key.ticket.slot, -1);
+  }
+  if (entry.sent_ns != 0 && !entry.parts.empty()) {
+    const Link& link = *static_cast<const Link*>(entry.parts.front().inbox);
+    if (!link.is_agent()) {
+      overlay_->counters().add_latency(link.index(), shm_layout::boottime_ns() - entry.sent_ns);
+    }
+  }
+  // From here on the connections may go.
+  for (const Part& part : entry.parts) static_cast<Link*>(part.inbox)->remove_entry();
+  fifo_.pop();
+}
+
+void Session::note(const Tally& tally) noexcept {
+  counters::ShimCounters& counters = overlay_->counters();
+  if (tally.hits > 0) counters.add_hit(tally.hits);
+  if (tally.misses > 0) counters.add_miss(tally.misses);
+  if (tally.refused_by_lease > 0) counters.add_refused_by_lease(tally.refused_by_lease);
+  if (tally.refused_by_fence > 0) counters.add_refused_by_fence(tally.refused_by_fence);
+  if (tally.timed_out > 0) counters.add_timed_out(tally.timed_out);
+}
+
+// Nothing is under way: only the agent can speak, or another thread can ask something.
+ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcept {
+  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t begin_ns = timeout_ns > 0 ? shm_layout::boottime_ns() : 0;
+  for (;;) {
+    const ssize_t got = real::recv(agent_->fd(), to, room, MSG_DONTWAIT);
+    if (got >= 0 || errno != EAGAIN || !may_wait) return got;
+    if (timeout_ns > 0 && shm_layout::boottime_ns() - begin_ns >= timeout_ns) {
+      errno = EAGAIN;
+      return -1;
+    }
+    pollfd waited[2] = {{agent_->fd(), POLLIN, 0}, {begin_idle_wait(), POLLIN, 0}};
+    const int ready =
+        fifo_.is_empty() ? real::poll(waited, 2, static_cast<int>(slice_ns / 1'000'000)) : 0;
+    const int reason = errno;
+    end_idle_wait();
+    if (ready < 0) {
+      errno = reason;
+      return -1;
+    }
+    if (!fifo_.is_empty()) {
+      errno = EAGAIN;
+      return -1;
+    }
+    if (is_shut_.load(std::memory_order_relaxed)) return 0;
+    if (is_detached_.load(std::memory_order_relaxed)) {
+      errno = EBADF;
+      return -1;
+    }
+  }
+}
+
+// Takes an answer in, if there is one; true when the application has something to receive.
+bool Session::fill_ready(bool may_receive) noexcept {
+  char bytes[look_bytes];
+  std::string earlier;
+  try {
+    if (has_ready()) {
+      earlier.assign(ready_, ready_begin_);
+      ready_.clear();
+      ready_begin_ = 0;
+    }
+    const ssize_t got = pull(bytes, sizeof bytes, false, may_receive);
+    if (got > 0) ready_.insert(0, bytes, static_cast<std::size_t>(got));
+    if (!earlier.empty()) ready_.insert(0, earlier);
+    return has_ready() || got == 0;
+  } catch (...) {
+    is_broken_ = true;
+    return true;
+  }
+}
+
+ssize_t Session::peek(char* to, std::size_t room, bool may_wait) noexcept {
+  while (!has_ready()) {
+    char bytes[look_bytes];
+    const ssize_t got = receive_now(bytes, std::min(room, sizeof bytes), may_wait);
+    if (got <= 0) return got;
+    try {
+      ready_.insert(0, bytes, static_cast<std::size_t>(got));
+    } catch (...) {
+      is_broken_ = true;
+      errno = ENOMEM;
+      return -1;
+    }
+  }
+  const std::size_t count = std::min(room, ready_.size() - ready_begin_);
+  std::memcpy(to, ready_.data() + ready_begin_, count);
+  return static_cast<ssize_t>(count);
+}
+
+std::size_t Session::readable_bytes() noexcept {
+  const std::unique_lock lock(receiving_, std::try_to_lock);
+  if (!lock.owns_lock()) return 0;
+  if (!has_ready() && !fifo_.is_empty()) (void)fill_ready(true);
+  return ready_.size() - ready_begin_;
+}
+
+}  // namespace ringfence::shim::preload

@@ -1,0 +1,160 @@
+// Who waits for a session: by poll() and select(), which are asked through us, and by epoll, which
+// is not: there the files that may make it readable stand beside the application's own, and a bell
+// rings for what no file tells.
+#include <cerrno>
+
+#include "shim/preload/descriptors.hpp"
+#include "shim/preload/real.hpp"
+#include "shim/preload/session.hpp"
+
+namespace ringfence::shim::preload {
+
+namespace {
+
+// While something is under way: how long nobody looks whether its slot has moved.
+constexpr std::int64_t tick_ns = 200 * shm_layout::ns_per_ms;
+constexpr std::int64_t view_tick_ns = 2 * shm_layout::ns_per_ms;
+
+}  // namespace
+
+Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) noexcept {
+  Waits waits;
+  if (wants_write) {
+    const std::lock_guard lock(watching_);
+    waits.write_fd = blocked_ != nullptr ? blocked_->fd() : fd_;
+  }
+  if (!wants_read) return waits;
+  const std::unique_lock lock(receiving_, std::try_to_lock);
+  if (lock.owns_lock()) {
+    const bool is_told = has_ready() || is_broken_ || is_shut_;
+    waits.is_readable = is_told || (!fifo_.is_empty() && fill_ready(has_news));
+    if (waits.is_readable) return waits;
+    Entry* entry = fifo_.head();
+    if (entry != nullptr) {
+      if (!entry->is_waiting && !entry->parts.empty()) {
+        const std::size_t at = std::min(entry->at, entry->keys.size());
+        const std::size_t part = at < entry->keys.size() ? entry->keys[at].part : 0;
+        auto& link = *static_cast<Link*>(entry->parts[part].inbox);
+        waits.read_fd = link.fd();
+        if (give_up_if_moved(*entry, link)) waits.is_readable = fill_ready(false);
+      }
+      return waits;
+    }
+  }
+  waits.read_fd = fd_;
+  waits.is_idle = true;
+  return waits;
+}
+
+int Session::begin_idle_wait() noexcept {
+  const std::lock_guard lock(watching_);
+  // Sequentially consistent, with send_bytes(): either it sees us, or we see what it pushed.
+  idle_readers_.fetch_add(1);
+  return bell_.fd();
+}
+
+void Session::end_idle_wait() noexcept {
+  const std::lock_guard lock(watching_);
+  idle_readers_.fetch_sub(1);
+  if (!is_watched_.load(std::memory_order_relaxed)) bell_.silence();
+}
+
+void Session::watch_link(Link& link) noexcept {
+  if (!is_watched_.load(std::memory_order_relaxed)) return;
+  const std::lock_guard lock(watching_);
+  watches_.add_file(link.fd(), false);
+}
+
+void Session::unwatch_link(Link& link) noexcept {
+  const std::lock_guard lock(watching_);
+  if (blocked_ == &link) blocked_ = nullptr;
+  if (link.fd() >= 0) watches_.remove_file(link.fd());
+}
+
+// After a send or a receive of a session that is watched by epoll.
+void Session::wake_watchers(Wake when) noexcept {
+  const std::lock_guard lock(watching_);
+  if (watches_.is_empty()) return;
+  const bool had_file = bell_.is_made();
+  switch (when) {
+    case Wake::now:
+      bell_.ring_now();
+      break;
+    case Wake::with_view:
+      bell_.ring_in(view_tick_ns);
+      break;
+    case Wake::tick:
+      bell_.ring_within(tick_ns);
+      break;
+  }
+  if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
+}
+
+void Session::wake_idle_reader() noexcept {
+  const std::lock_guard lock(watching_);
+  bell_.ring_now();
+}
+
+// The application is to wait until `link` takes more; null: until it need not.
+void Session::note_blocked(Link* link) noexcept {
+  const std::lock_guard lock(watching_);
+  if (blocked_ == link) return;
+  if (blocked_ != nullptr && !blocked_->is_agent()) watches_.add_file(blocked_->fd(), false);
+  blocked_ = link;
+  if (watches_.is_empty()) return;
+  const bool is_elsewhere = link != nullptr && !link->is_agent();
+  watches_.set_own(fd_, !is_elsewhere);
+  if (is_elsewhere) watches_.add_file(link->fd(), true);
+}
+
+int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
+  const bool is_change = operation == EPOLL_CTL_ADD || operation == EPOLL_CTL_MOD;
+  if (is_change && event != nullptr && (event->events & (EPOLLONESHOT | EPOLLEXCLUSIVE)) != 0) {
+    leave_to_agent(Way::oneshot);
+  }
+  const int outcome = real::epoll_ctl(epoll_fd, operation, fd_, event);
+  if (outcome != 0 || is_left_to_agent()) return outcome;
+  const std::lock_guard sending(sending_);
+  const std::lock_guard lock(watching_);
+  const auto each_file = [&](auto function) {
+    for (const Link* link : links_) {
+      if (link != nullptr && link->state() == LinkState::up) function(link->fd());
+    }
+    if (bell_.is_made()) function(bell_.fd());
+  };
+  if (!is_change) {
+    watches_.remove(epoll_fd);
+    epoll_event unused{};
+    each_file([&](int fd) { real::epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, &unused); });
+    is_watched_ = !watches_.is_empty();
+    return outcome;
+  }
+  try {
+    watches_.set(epoll_fd, *event);
+  } catch (...) {
+    return outcome;
+  }
+  if (Descriptors::is_in_table(epoll_fd)) descriptors.put_epoll(epoll_fd);
+  is_watched_ = true;
+  const Watches::Watch watch{epoll_fd, event->events, event->data};
+  each_file([&](int fd) { Watches::set_file(watch, fd, false); });
+  if (blocked_ != nullptr && !blocked_->is_agent()) {
+    watches_.set_own(fd_, false);
+    watches_.add_file(blocked_->fd(), true);
+  }
+  // What lies in memory already is told by no file.
+  if (!fifo_.is_empty() || has_ready()) {
+    const bool had_file = bell_.is_made();
+    bell_.ring_now();
+    if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
+  }
+  return outcome;
+}
+
+void Session::forget_epoll(int epoll_fd) noexcept {
+  const std::lock_guard lock(watching_);
+  watches_.remove(epoll_fd);
+  is_watched_ = !watches_.is_empty();
+}
+
+}  // namespace ringfence::shim::preload
