@@ -190,6 +190,7 @@ bool Answering::next_key(Stepped& stepped) {
       return begin_value_of_key(part, event, probe) || miss();
     case ReplyEventKind::end:
     case ReplyEventKind::line:  // an error instead of values: what was not found by now is a miss
+      if (tell_agents_error(part, event)) return true;
       part.inbox->consume(event.consumed_bytes);
       part.skips = !key.ends_command;
       return miss();
@@ -197,6 +198,17 @@ bool Answering::next_key(Stepped& stepped) {
       break_off(*part.inbox);
       return miss();
   }
+}
+
+// What the agent says to a whole command, it says to the application.
+bool Answering::tell_agents_error(Part& part, const ReplyEvent& event) {
+  const bool is_whole = part.is_agent && entry_.parts.size() == 1 && entry_.at == 0;
+  if (!is_whole || event.kind != ReplyEventKind::line) return false;
+  sink_.put(part.inbox->view().substr(0, event.consumed_bytes));
+  part.inbox->consume(event.consumed_bytes);
+  entry_.at = entry_.keys.size();
+  entry_.is_answered = true;
+  return true;
 }
 
 // False: the value is another key's, so that this one is a miss.
@@ -223,7 +235,7 @@ Stepped Answering::end_of_retrieval() {
     Stepped stepped;
     if (part.expects_end && !read_end(part, stepped)) return stepped;
   }
-  sink_.put("END\r\n");
+  if (!entry_.is_answered) sink_.put("END\r\n");
   return {};
 }
 

@@ -61,6 +61,7 @@ class Answering {
   [[nodiscard]] bool read_end(Part& part, Stepped& stepped);
   [[nodiscard]] bool begin_value_of_key(Part& part, const text::ReplyEvent& event,
                                         const text::ReplyParser& probe);
+  [[nodiscard]] bool tell_agents_error(Part& part, const text::ReplyEvent& event);
   [[nodiscard]] Stepped single();
   [[nodiscard]] Stepped take_line(std::string_view line);
   [[nodiscard]] Stepped value_is_over();

@@ -65,7 +65,7 @@ Command CommandReader::next_text(std::string_view bytes) {
   const text::ParseResult result = text::parse_request(bytes, text_);
   if (result.status != text::ParseStatus::request) return unread(result);
   Command command = of_text();
-  command.front_bytes = result.consumed_bytes;
+  if (command.taken != Taken::over) command.front_bytes = result.consumed_bytes;
   return command;
 }
 
@@ -136,7 +136,7 @@ Command CommandReader::next_binary(std::string_view bytes) {
       break;
   }
   Command command = of_binary();
-  command.front_bytes = result.consumed_bytes;
+  if (command.taken != Taken::over) command.front_bytes = result.consumed_bytes;
   return command;
 }
 

@@ -22,7 +22,8 @@ enum class Taken : std::uint8_t {
   keyless,    // the agent answers it, as it was sent
   flush,      // as keyless; nothing may be under way beside it
   local,      // `answer` is what the port would say to it; may be nothing
-  over,       // the agent reads this and all that follows: quit, and what no server understands
+  over,       // the agent reads this (nothing is taken) and all that follows: quit, and what no
+              // server understands
 };
 
 struct Command {

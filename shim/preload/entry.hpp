@@ -72,11 +72,12 @@ struct Entry {
   bool is_inside_value = false;      // a value is arriving
   std::size_t value_left_bytes = 0;  // of it, without its end
   bool is_delivering = false;        // and the application gets it
-  bool is_delivered = false;         // some of this entry's values went out whole
+  bool is_answered = false;          // a retrieval: by an error in place of values
   bool is_waiting = false;           // for the view: what became of it shows with the next one
   bool holds_answer = false;         // meanwhile `held` is what the backend said
   std::string held;
   std::int64_t wait_end_ns = 0;
+  std::int64_t silent_since_ns = 0;  // CLOCK_BOOTTIME; 0: something has come
 
   [[nodiscard]] std::string_view key(std::size_t index) const noexcept {
     return {bytes.data() + keys[index].begin, keys[index].size};
@@ -104,9 +105,9 @@ struct Entry {
     words_begin = 0;
     keys.clear();
     parts.clear();
-    sent_ns = 0;
+    sent_ns = silent_since_ns = 0;
     at = 0;
-    is_inside_value = is_delivering = is_delivered = is_waiting = holds_answer = false;
+    is_inside_value = is_delivering = is_answered = is_waiting = holds_answer = false;
     held.clear();
   }
 };

@@ -93,14 +93,16 @@ bool Process::is_own() const noexcept {
 
 // At most once a second; one stat of a directory that is not there, for most processes.
 void Process::look_for_segments() noexcept {
+  const char* said = getenv("RINGFENCE_SEGMENT");
+  const std::string_view named = said == nullptr ? "" : said;
   const std::int64_t now_ns = shm_layout::coarse_ns();
-  if (now_ns < next_look_ns_.load(std::memory_order_relaxed)) return;
-  next_look_ns_.store(now_ns + between_looks_ns, std::memory_order_relaxed);
+  if (now_ns < next_look_ns_ && named == named_) return;
+  next_look_ns_ = now_ns + between_looks_ns;
   try {
+    named_ = named;
     std::vector<std::string> paths;
-    const char* named = getenv("RINGFENCE_SEGMENT");
-    if (named != nullptr && *named != '\0') {
-      paths.emplace_back(named);
+    if (!named.empty()) {
+      paths.push_back(named_);
     } else if (auto listed = shm_layout::list_segments(shm_layout::default_segment_directory)) {
       paths = std::move(listed.value());
     }

@@ -41,8 +41,9 @@ class Process {
 
   std::atomic<Wish> wish_{Wish::unknown};
   std::atomic<pid_t> pid_{0};
-  std::atomic<std::int64_t> next_look_ns_{0};
-  std::mutex mutex_;  // what follows
+  std::mutex mutex_;               // what follows
+  std::int64_t next_look_ns_ = 0;  // the coarse clock
+  std::string named_;              // RINGFENCE_SEGMENT, as it was then
   std::vector<std::unique_ptr<Overlay>> overlays_;
   std::vector<Session*> spare_sessions_;
   bool has_fork_handlers_ = false;

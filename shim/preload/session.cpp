@@ -61,7 +61,7 @@ void Session::close_links() noexcept {
   watches_.clear();
   agent_.reset();
   for (auto& count : agent_slots_) count = 0;
-  is_raw_ = is_broken_ = is_shut_ = is_holding_ = is_detached_ = is_watched_ = false;
+  is_raw_ = is_left_ = is_broken_ = is_shut_ = is_holding_ = is_detached_ = is_watched_ = false;
   reader_.clear();
   begun_.clear();
   held_.clear();

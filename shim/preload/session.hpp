@@ -57,7 +57,9 @@ class Session {
   // From now on everything goes to the agent, once what is under way is answered.
   void leave_to_agent(Way why) noexcept;
   // Nothing passes here any more but system calls on the application's own file.
-  [[nodiscard]] bool is_left_to_agent() const noexcept { return is_raw_ && fifo_.is_empty(); }
+  [[nodiscard]] bool is_left_to_agent() const noexcept {
+    return is_left_.load(std::memory_order_acquire);
+  }
 
   // --- poll() and select(). What a session that is not ready waits for.
   struct Waits {
@@ -90,12 +92,14 @@ class Session {
   [[nodiscard]] bool flush() noexcept;
   [[nodiscard]] bool wait_to_send(std::int64_t end_ns) noexcept;
   [[nodiscard]] bool is_behind_barrier() noexcept;
-  void drain() noexcept;
+  [[nodiscard]] int drain() noexcept;
+  void hasten_barrier();
   void continue_held() noexcept;
 
   // Asking: session_ask.cpp
   void submit(const Command& command);
   void submit_retrieval(const text::Request& request);
+  [[nodiscard]] bool has_reserved_key(const text::Request& request) const noexcept;
   void submit_keyless(const Command& command, std::string_view front);
   void submit_local(std::string_view answer);
   void fail_here(const Command& command, Entry& entry);
@@ -123,10 +127,12 @@ class Session {
   void pop(Entry& entry) noexcept;
   void note(const Tally& tally) noexcept;
   [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
-  [[nodiscard]] bool give_up_if_moved(const Entry& entry, Link& link) noexcept;
+  [[nodiscard]] bool give_up(Entry& entry, Link& link) noexcept;
   [[nodiscard]] ssize_t peek(char* to, std::size_t room, bool may_wait) noexcept;
   [[nodiscard]] bool has_ready() const noexcept { return ready_begin_ < ready_.size(); }
   [[nodiscard]] bool fill_ready(bool may_receive) noexcept;
+  [[nodiscard]] Link* head_link() noexcept;
+  [[nodiscard]] int head_fd() noexcept;
 
   // Watching: session_watch.cpp
   void watch_link(Link& link) noexcept;
@@ -146,6 +152,7 @@ class Session {
   std::atomic<std::int64_t> receive_timeout_ns_{0};
   std::atomic<std::int64_t> send_timeout_ns_{0};
   std::atomic<bool> is_raw_{false};     // all bytes go to the agent, and come from there
+  std::atomic<bool> is_left_{false};    // and all that was answered before was taken
   std::atomic<bool> is_broken_{false};  // ECONNRESET until it is closed
   std::atomic<bool> is_shut_{false};    // nothing is received any more
   std::atomic<bool> is_holding_{false};

@@ -258,6 +258,14 @@ void Session::write_front(Link& link, const Command& command, const Entry& entry
   }
 }
 
+// The agent keeps some keys to itself, and refuses a command that asks for one. (With tags on, the
+// tag keeps the two apart.)
+bool Session::has_reserved_key(const text::Request& request) const noexcept {
+  if (attachment_ == nullptr || attachment_->segment.reader().pool().has_tags()) return false;
+  return std::any_of(request.keys.begin(), request.keys.end(),
+                     [](std::string_view key) { return key.starts_with(reserved_key_prefix); });
+}
+
 // Each backend is asked for its keys in one command, as far as one may reach.
 void Session::submit_retrieval(const text::Request& request) {
   Entry* entry = fifo_.spare();
@@ -278,11 +286,12 @@ void Session::submit_retrieval(const text::Request& request) {
     group.bytes = 0;
   };
   std::uint64_t inline_count = 0;
+  const bool is_refused = has_reserved_key(request);
   for (const std::string_view name : request.keys) {
     Key key;
     key.begin = static_cast<std::uint32_t>(entry->bytes.size());
     key.size = static_cast<std::uint8_t>(name.size());
-    Link* link = choose(key.ticket, name, request.verb);
+    Link* link = is_refused ? agent_.get() : choose(key.ticket, name, request.verb);
     if (link == nullptr) continue;  // a miss, which is told by leaving it out
     key.part = part_of(*entry, *link);
     if (groups_.size() <= key.part) groups_.push_back({link, 0, 0, 0});

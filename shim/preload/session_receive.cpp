@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t direct_bytes_min = 4096;
 // What poll() takes in to see whether an answer is there, and what a peek may look ahead.
 constexpr std::size_t look_bytes = 4096;
+// How long a backend may say nothing when it is its turn (the port's request_timeout), and in the
+// middle of a value, after which there is nothing left to tell but a broken connection.
+constexpr std::int64_t answer_silence_ns = 1'000 * shm_layout::ns_per_ms;
+constexpr std::int64_t value_silence_ns = 5'000 * shm_layout::ns_per_ms;
 // Between two looks at the view by a thread that may sleep.
 constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;
 
@@ -29,6 +33,10 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
       (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
   if (room == 0) return 0;
   const std::lock_guard lock(receiving_);
+  // Release; pairs with the acquire in is_left_to_agent().
+  if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
+    is_left_.store(true, std::memory_order_release);
+  }
   ssize_t got = 0;
   if ((flags & MSG_PEEK) != 0) {
     got = peek(to, room, may_wait);
@@ -142,11 +150,12 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
         Link& link = *static_cast<Link*>(stepped.inbox);
         switch (fill_inbox(*entry, link, sink, answering, may_wait && !has_any)) {
           case Filled::some:
+            entry->silent_since_ns = 0;
             break;
           case Filled::interrupted:
             return ended(EINTR);
           case Filled::none:
-            if (give_up_if_moved(*entry, link)) break;
+            if (give_up(*entry, link)) break;
             if (!may_wait || has_any || is_over()) return ended(EAGAIN);
             break;
         }
@@ -189,13 +198,18 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
   return Filled::some;
 }
 
-// Nothing came for a slice. Once the slot belongs to somebody else, what may still come is of no
-// use to anybody.
-bool Session::give_up_if_moved(const Entry& entry, Link& link) noexcept {
-  if (link.is_agent() || entry.segment == nullptr || entry.is_inside_value) return false;
+// Nothing has come. Once the slot belongs to somebody else, what may still come is of no use to
+// anybody; and whoever says nothing for long is not waited for.
+bool Session::give_up(Entry& entry, Link& link) noexcept {
+  if (link.is_agent() || entry.segment == nullptr) return false;
+  const std::int64_t now_ns = shm_layout::boottime_ns();
+  if (entry.silent_since_ns == 0) entry.silent_since_ns = now_ns;
   const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
   const Ticket& ticket = entry.keys[at].ticket;
-  if (entry.segment->slot(ticket.slot).unfenced() == ticket.slot_word.unfenced()) return false;
+  const bool has_moved = entry.segment->slot(ticket.slot).unfenced() != ticket.slot_word.unfenced();
+  const std::int64_t patience_ns = entry.is_inside_value ? value_silence_ns : answer_silence_ns;
+  const bool is_silent = now_ns - entry.silent_since_ns >= patience_ns;
+  if (!is_silent && (!has_moved || entry.is_inside_value)) return false;
   link.is_ended = true;
   link.set_broken();
   real::shutdown(link.fd(), SHUT_RDWR);
@@ -257,6 +271,19 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
       return -1;
     }
   }
+}
+
+// The connection whose turn it is; null: none's.
+Link* Session::head_link() noexcept {
+  const Entry* entry = fifo_.head();
+  if (entry == nullptr || entry->is_waiting || entry->parts.empty()) return nullptr;
+  const std::size_t part = entry->at < entry->keys.size() ? entry->keys[entry->at].part : 0;
+  return static_cast<Link*>(entry->parts[part].inbox);
+}
+
+int Session::head_fd() noexcept {
+  const Link* link = head_link();
+  return link == nullptr ? -1 : link->fd();
 }
 
 // Takes an answer in, if there is one; true when the application has something to receive.

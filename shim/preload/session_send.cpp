@@ -23,6 +23,8 @@ constexpr std::size_t copied_body_bytes_max = std::size_t{16} * 1024;
 constexpr std::size_t gathered_bytes_max = std::size_t{64} * 1024;
 // How long a sender that may wait sleeps before it looks at everything again.
 constexpr int wait_slice_ms = 20;
+// How many of them a barrier is worth.
+constexpr int barrier_slices = 5;
 
 }  // namespace
 
@@ -86,6 +88,7 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
     }
   }
   if (blocked_ != nullptr) note_blocked(nullptr);
+  if (may_wait && is_holding_) hasten_barrier();
   if (is_watched_.load(std::memory_order_relaxed) && !fifo_.is_empty()) {
     wake_watchers(has_answered_here_ ? Wake::now : Wake::tick);
   }
@@ -282,8 +285,7 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
     errno = EAGAIN;
     return false;
   }
-  drain();
-  pollfd waited[2] = {{-1, POLLOUT, 0}, {-1, POLLIN, 0}};
+  pollfd waited[2] = {{-1, POLLOUT, 0}, {drain(), POLLIN, 0}};
   if (!dirty_.empty()) {
     waited[0].fd = dirty_.front()->fd();
   } else if (body_left_bytes_ > 0 && body_link_ != nullptr) {
@@ -294,11 +296,23 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
   return real::poll(waited, 2, wait_slice_ms) >= 0;
 }
 
-// By the sending side: answers that lie in the kernel's buffers are read into ours.
-void Session::drain() noexcept {
+// By the sending side: answers that lie in the kernel's buffers are read into ours. Returns the
+// file that the next one comes from.
+int Session::drain() noexcept {
   const std::unique_lock lock(receiving_, std::try_to_lock);
-  if (!lock.owns_lock()) return;
-  if (ready_.size() - ready_begin_ < held_bytes_max) (void)fill_ready(true);
+  if (!lock.owns_lock() || ready_.size() - ready_begin_ >= held_bytes_max) return -1;
+  (void)fill_ready(true);
+  return head_fd();
+}
+
+// What stands behind a barrier waits for answers that the application may not be waiting for: a
+// moment for them, in which they mostly come.
+void Session::hasten_barrier() {
+  for (int i = 0; i < barrier_slices && is_holding_; ++i) {
+    pollfd waited{drain(), POLLIN, 0};
+    (void)take({});
+    if (is_holding_ && real::poll(&waited, 1, wait_slice_ms) < 0) return;
+  }
 }
 
 // By the receiving side, when nothing is under way any more.
@@ -320,6 +334,8 @@ void Session::leave_to_agent(Way why) noexcept {
   is_barrier_ = true;
   is_holding_ = true;
   if (fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0) (void)is_behind_barrier();
+  const std::unique_lock receiving(receiving_, std::try_to_lock);
+  if (receiving.owns_lock() && is_raw_ && !has_ready()) is_left_ = true;
 }
 
 }  // namespace ringfence::shim::preload

@@ -32,11 +32,9 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
     Entry* entry = fifo_.head();
     if (entry != nullptr) {
       if (!entry->is_waiting && !entry->parts.empty()) {
-        const std::size_t at = std::min(entry->at, entry->keys.size());
-        const std::size_t part = at < entry->keys.size() ? entry->keys[at].part : 0;
-        auto& link = *static_cast<Link*>(entry->parts[part].inbox);
+        Link& link = *head_link();
         waits.read_fd = link.fd();
-        if (give_up_if_moved(*entry, link)) waits.is_readable = fill_ready(false);
+        if (give_up(*entry, link)) waits.is_readable = fill_ready(false);
       }
       return waits;
     }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -65,6 +66,7 @@ PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   if (settings.port.listen.empty()) settings.port.listen = {"127.0.0.1:0"};
   port_ = value_or_throw(agent::port::Port::start(settings.port, writer_->reader(), *this));
   store_port();
+  setenv("RINGFENCE_SEGMENT", segment().c_str(), 1);  // for the preload, where tests run under it
 }
 
 PortHost::~PortHost() = default;
