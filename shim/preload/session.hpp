@@ -104,6 +104,7 @@ class Session {
   void submit_local(std::string_view answer);
   void fail_here(const Command& command, Entry& entry);
   [[nodiscard]] Link* choose(Ticket& ticket, std::string_view key, text::Verb verb);
+  [[nodiscard]] bool is_under_way(std::uint32_t slot, bool is_through_agent) const noexcept;
   [[nodiscard]] Link* through_agent(const Ticket& ticket, Way why) noexcept;
   [[nodiscard]] Link* link_to(std::uint16_t backend);
   void retire(Link*& link) noexcept;

@@ -113,7 +113,9 @@ Link* Session::choose(Ticket& ticket, std::string_view key, text::Verb verb) {
   if (!ticket.pool_word.has_tags() && key.starts_with(reserved_key_prefix)) {
     return through_agent(ticket, Way::reserved);
   }
-  if (agent_slots_[filter_of(ticket.slot)].load(std::memory_order_acquire) != 0) {
+  const bool may_be_behind =
+      agent_slots_[filter_of(ticket.slot)].load(std::memory_order_acquire) != 0;
+  if (may_be_behind && is_under_way(ticket.slot, true)) {
     return through_agent(ticket, Way::behind);
   }
   Link* link = link_to(ticket.backend());
@@ -121,14 +123,18 @@ Link* Session::choose(Ticket& ticket, std::string_view key, text::Verb verb) {
   return through_agent(ticket, links_[ticket.backend()] != nullptr ? Way::opening : Way::no_room);
 }
 
-// Unless it would overtake what is under way to a backend.
-Link* Session::through_agent(const Ticket& ticket, Way why) noexcept {
-  const bool is_overtaking = fifo_.any_waiting([&](const Entry& entry) {
+// Whether a command for the slot is under way through the agent, or else to a backend.
+bool Session::is_under_way(std::uint32_t slot, bool is_through_agent) const noexcept {
+  return fifo_.any_waiting([&](const Entry& entry) {
     return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const Key& key) {
-      return key.ticket.slot == ticket.slot && !entry.parts[key.part].is_agent;
+      return key.ticket.slot == slot && entry.parts[key.part].is_agent == is_through_agent;
     });
   });
-  if (is_overtaking || agent_->is_broken()) {
+}
+
+// Unless it would overtake what is under way to a backend.
+Link* Session::through_agent(const Ticket& ticket, Way why) noexcept {
+  if (agent_->is_broken() || is_under_way(ticket.slot, false)) {
     preload::count(Way::answered);
     return nullptr;
   }

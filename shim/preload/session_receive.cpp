@@ -32,10 +32,12 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
   const bool may_wait =
       (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
   if (room == 0) return 0;
-  const std::lock_guard lock(receiving_);
-  // Release; pairs with the acquire in is_left_to_agent().
+  std::unique_lock lock(receiving_);
   if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
+    // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
+    lock.unlock();
+    return real::recv(fd_, to, room, flags);
   }
   ssize_t got = 0;
   if ((flags & MSG_PEEK) != 0) {
