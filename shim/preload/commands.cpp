@@ -23,13 +23,20 @@ Command over() {
   return command;
 }
 
+Command closing(std::string_view answer) {
+  Command command;
+  command.taken = Taken::closing;
+  command.answer = answer;
+  return command;
+}
+
 // What both line protocols say of a line that is no request.
 Command unread(const text::ParseResult& result) {
   switch (result.status) {
     case text::ParseStatus::refused:
       return local(result.error_line, result.consumed_bytes, result.swallow_bytes);
     case text::ParseStatus::fatal:
-      return over();
+      return closing(result.error_line);
     case text::ParseStatus::need_more:
     case text::ParseStatus::request:
       break;
@@ -122,22 +129,24 @@ Command CommandReader::next_binary(std::string_view bytes) {
     case binary::ParseStatus::need_more:
       return {};
     case binary::ParseStatus::fatal:
-      return over();
-    case binary::ParseStatus::refused: {
-      answer_.clear();
-      const binary::Header& header = binary_.header;
-      if (!binary::is_hidden(header.opcode, result.error)) {
-        add_packet(answer_, header.opcode, header.opaque, result.error,
-                   binary::text_of(result.error));
-      }
+      refuse_binary(result.error);
+      return closing(answer_.view());
+    case binary::ParseStatus::refused:
+      refuse_binary(result.error);
       return local(answer_.view(), result.consumed_bytes, result.swallow_bytes);
-    }
     case binary::ParseStatus::request:
       break;
   }
   Command command = of_binary();
   if (command.taken != Taken::over) command.front_bytes = result.consumed_bytes;
   return command;
+}
+
+void CommandReader::refuse_binary(binary::Status error) noexcept {
+  answer_.clear();
+  const binary::Header& header = binary_.header;
+  if (error == binary::Status::success || binary::is_hidden(header.opcode, error)) return;
+  add_packet(answer_, header.opcode, header.opaque, error, binary::text_of(error));
 }
 
 Command CommandReader::of_binary() noexcept {

@@ -22,8 +22,8 @@ enum class Taken : std::uint8_t {
   keyless,    // the agent answers it, as it was sent
   flush,      // as keyless; nothing may be under way beside it
   local,      // `answer` is what the port would say to it; may be nothing
-  over,       // the agent reads this (nothing is taken) and all that follows: quit, and what no
-              // server understands
+  over,       // the agent reads this (nothing is taken) and all that follows: quit
+  closing,    // `answer`, then the connection ends, as memcached's does on what it cannot read
 };
 
 struct Command {
@@ -58,6 +58,7 @@ class CommandReader {
   [[nodiscard]] Command next_binary(std::string_view bytes);
   [[nodiscard]] Command of_text() const noexcept;
   [[nodiscard]] Command of_binary() noexcept;
+  void refuse_binary(binary::Status error) noexcept;
 
   enum class Stream : std::uint8_t { unknown, text, binary };
   Stream stream_ = Stream::unknown;

@@ -126,6 +126,7 @@ class Session {
   [[nodiscard]] Filled fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
                                   bool may_wait) noexcept;
   void pop(Entry& entry) noexcept;
+  void end_broken(const Entry& entry) noexcept;
   void note(const Tally& tally) noexcept;
   [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
   [[nodiscard]] bool give_up(Entry& entry, Link& link) noexcept;

@@ -127,6 +127,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
     Answering answering(*entry, sink, tally);
     const Stepped stepped = answering.run();
     note(tally);
+    end_broken(*entry);
     switch (stepped.step) {
       case Step::done:
         pop(*entry);
@@ -217,6 +218,18 @@ bool Session::give_up(Entry& entry, Link& link) noexcept {
   real::shutdown(link.fd(), SHUT_RDWR);
   overlay_->on_trouble(link.index());
   return true;
+}
+
+// A backend whose replies fit no command has no more say.
+void Session::end_broken(const Entry& entry) noexcept {
+  for (const Part& part : entry.parts) {
+    Link& link = *static_cast<Link*>(part.inbox);
+    if (!link.is_ended || link.is_broken()) continue;
+    link.set_broken();
+    if (link.is_agent()) continue;
+    real::shutdown(link.fd(), SHUT_RDWR);
+    overlay_->on_trouble(link.index());
+  }
 }
 
 void Session::pop(Entry& entry) noexcept {

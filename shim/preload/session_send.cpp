@@ -174,7 +174,7 @@ bool Session::take_command(std::string_view bytes, std::size_t& taken) {
   const Command command = reader_.next(begun_);
   if (command.taken == Taken::need_more) return true;
   const bool is_begun = begin_command(command, begun_);
-  if (!is_begun || command.taken == Taken::over) held_ += begun_;  // goes first, when it may
+  if (!is_begun || is_raw_) held_ += begun_;  // goes first, when it may
   begun_.clear();
   is_holding_ = !held_.empty();
   if (is_begun && !held_.empty()) {
@@ -187,7 +187,8 @@ bool Session::take_command(std::string_view bytes, std::size_t& taken) {
 
 // False: a barrier; nothing was taken.
 bool Session::begin_command(const Command& command, std::string_view bytes) {
-  const bool is_alone = command.taken == Taken::over || command.taken == Taken::flush;
+  const bool is_last = command.taken == Taken::over || command.taken == Taken::closing;
+  const bool is_alone = is_last || command.taken == Taken::flush;
   if (is_alone && !fifo_.is_empty()) {
     is_barrier_ = true;
     is_holding_ = true;
@@ -210,6 +211,12 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
       break;
     case Taken::over:
       if (!is_raw_) preload::count(Way::over);
+      is_raw_ = true;
+      break;
+    case Taken::closing:
+      if (!command.answer.empty()) submit_local(command.answer);
+      // The application's own file tells of the end, to whoever waits there.
+      real::shutdown(fd_, SHUT_RDWR);
       is_raw_ = true;
       break;
     case Taken::need_more:
