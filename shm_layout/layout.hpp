@@ -27,7 +27,7 @@ namespace ringfence::shm_layout {
 
 inline constexpr std::uint64_t segment_magic = 0x31434e4546474e52;  // "RNGFENC1" in memory
 inline constexpr std::uint32_t layout_major = 1;
-inline constexpr std::uint32_t layout_minor = 0;
+inline constexpr std::uint32_t layout_minor = 1;  // 1: connection_budget
 inline constexpr std::uint32_t layout_oldest_reader = 1;
 
 // `ready` holds this once identity is whole; any other value means "being made".
@@ -78,7 +78,9 @@ struct Control {
   std::atomic<std::int64_t> deadline_boottime_ns;            // CLOCK_BOOTTIME; validate() reads it
   std::atomic<std::int64_t> heartbeat_boottime_ns;           // when the agent last turned
   std::atomic<std::uint64_t> pool_word;                      // PoolWord: tags, hash tag, salt
-  std::uint64_t reserved_line[4];
+  // Connections to one backend that all preloaded processes of the host may hold; 0: not told.
+  std::atomic<std::uint64_t> connection_budget;
+  std::uint64_t reserved_line[3];
 
   alignas(64) std::atomic<std::uint64_t> epoch;  // of the last view published whole
   std::atomic<std::uint64_t> digest;             // of that view, fences and deadlines left out

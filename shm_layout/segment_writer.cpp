@@ -108,6 +108,11 @@ void SegmentWriter::store_pool(PoolWord pool) noexcept {
   segment_->control.pool_word.store(pool.raw(), std::memory_order_release);
 }
 
+void SegmentWriter::store_connection_budget(std::uint64_t connections) noexcept {
+  // Relaxed: a number by itself.
+  segment_->control.connection_budget.store(connections, std::memory_order_relaxed);
+}
+
 void SegmentWriter::store_agent(std::uint64_t incarnation, std::uint64_t term,
                                 std::uint32_t pid) noexcept {
   Control& control = segment_->control;

@@ -45,6 +45,7 @@ struct PoolConfig {
   // What a request that failed is told as: an error, or a miss and NOT_STORED.
   bool tells_get_failure = false;
   bool tells_store_failure = false;
+  std::uint32_t preload_connections = 512;  // of this host's preloaded processes, to one backend
 };
 
 struct Config {

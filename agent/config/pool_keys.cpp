@@ -214,6 +214,12 @@ std::vector<Key> limit_keys() {
          t.pool->tells_store_failure = v.text == "error";
          return Done{};
        }},
+      {Section::pool, "preload_connections", ValueKind::count, "512", 1, 65'536, "",
+       "half of memcached's 1,024; share it among hosts whose clients are preloaded",
+       [](const T& t, const V& v) -> Status {
+         t.pool->preload_connections = static_cast<std::uint32_t>(v.number);
+         return Done{};
+       }},
   };
 }
 

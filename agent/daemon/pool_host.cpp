@@ -109,6 +109,7 @@ Result<std::unique_ptr<PoolHost>> PoolHost::open(const config::Config& config,
   if (!port) return port.error().in("pool " + pool.name);
   host->port_ = std::move(port).value();
   host->store_intercepts();
+  host->writer_->store_connection_budget(pool.preload_connections);
   return host;
 }
 
@@ -136,6 +137,7 @@ Status PoolHost::apply(const config::Config& config, const config::PoolConfig& p
   Status applied = port_->apply(port_settings(config, pool));
   if (!applied) return applied.error().in("pool " + pool.name);
   config_ = pool;
+  writer_->store_connection_budget(pool.preload_connections);
   store_intercepts();
   return Done{};
 }

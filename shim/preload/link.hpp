@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 
+#include "shim/preload/connection_budget.hpp"
 #include "shim/preload/hidden_fd.hpp"
 #include "shim/preload/inbox.hpp"
 #include "shim/sockets.hpp"
@@ -37,9 +38,17 @@ class Link final : public Inbox {
   explicit Link(int fd) noexcept : state_(LinkState::up), is_agent_(true), borrowed_fd_(fd) {}
   Link(std::uint16_t index, std::uint16_t attachment, bool is_binary) noexcept
       : index_(index), attachment_(attachment), is_binary_(is_binary) {}
+  ~Link() {
+    if (budget_ != nullptr) budget_->give_back(index_, place_);
+  }
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  // What it takes of the host's budget, until it goes.
+  void hold_place(ConnectionBudget& budget, int place) noexcept {
+    budget_ = &budget;
+    place_ = place;
+  }
   // Never waits. False: there is no file for it.
   [[nodiscard]] bool begin(const SocketAddress& address) noexcept;
   // How far opening has come; never waits.
@@ -67,7 +76,11 @@ class Link final : public Inbox {
   // Whether the other side has ended it, or sent what nobody asked for. One system call.
   [[nodiscard]] bool is_stale() const noexcept;
   void close() noexcept { file_.close(); }
-  void forget_file() noexcept { file_.forget(); }
+  // In a forked child: file and place are the parent's.
+  void forget_file() noexcept {
+    file_.forget();
+    budget_ = nullptr;
+  }
 
   // How many entries name it. Release and acquire: who sees none may free it.
   void add_entry() noexcept { pushed_.store(pushed_.load(std::memory_order_relaxed) + 1); }
@@ -95,6 +108,8 @@ class Link final : public Inbox {
   void become_blocking() noexcept;
 
   HiddenFd file_;
+  ConnectionBudget* budget_ = nullptr;
+  int place_ = ConnectionBudget::no_place;
   LinkState state_ = LinkState::connecting;
   std::int64_t give_up_ns_ = 0;  // CLOCK_BOOTTIME
   const std::uint16_t index_ = 0;

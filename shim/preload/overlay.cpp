@@ -37,7 +37,8 @@ bool reaches(const SocketAddress& to, const SocketAddress& at) noexcept {
 Overlay::Overlay(const std::string& path)
     : path_(path),
       handle_(path, {}),
-      counters_(counters::process_counters(path, shm_layout::ShimKind::preload)) {
+      counters_(counters::process_counters(path, shm_layout::ShimKind::preload)),
+      budget_(path) {
   (void)handle_.refresh();
 }
 
@@ -102,7 +103,17 @@ Link* Overlay::take(const Attachment& attached, std::uint16_t index, bool is_bin
     if (is_current(attached, *idle) && !idle->is_stale()) return idle;
     delete idle;
   }
+  const shm_layout::Control& control = attached.segment.reader().control();
+  // Relaxed: a number by itself.
+  const std::uint64_t told = control.connection_budget.load(std::memory_order_relaxed);
+  const std::uint64_t budget = told == 0 ? budget_default : std::min<std::uint64_t>(told, 65'536);
+  const int place = budget_.take(index, static_cast<std::uint32_t>(budget));
+  if (place == ConnectionBudget::no_place) {
+    shun(index, spare_ns);
+    return nullptr;
+  }
   auto link = std::make_unique<Link>(index, attached.number, is_binary);
+  link->hold_place(budget_, place);
   link->sequence = sequence;
   link->incarnation = info->incarnation;
   return link->begin(*address) ? link.release() : nullptr;
@@ -148,13 +159,14 @@ void Overlay::give_back(Link* link) noexcept {
   delete surplus;
 }
 
+void Overlay::shun(std::uint16_t index, std::int64_t ns) noexcept {
+  const std::lock_guard lock(mutex_);
+  backends_[index].shunned_until_ns = shm_layout::boottime_ns() + ns;
+}
+
 void Overlay::not_opened(const Link& link, LinkState state) noexcept {
   const bool is_full = state == LinkState::full;
-  {
-    const std::lock_guard lock(mutex_);
-    backends_[link.index()].shunned_until_ns =
-        shm_layout::boottime_ns() + (is_full ? spare_ns : refused_ns);
-  }
+  shun(link.index(), is_full ? spare_ns : refused_ns);
   if (!is_full) on_trouble(link.index());
 }
 
@@ -176,6 +188,7 @@ void Overlay::after_fork_in_child() noexcept {
     backend.idle.clear();
     backend.shunned_until_ns = 0;
   }
+  budget_.after_fork_in_child();
   mutex_.unlock();
 }
 

@@ -51,8 +51,14 @@ class Overlay {
   // It refused, hung, or ended a connection: counted, and the agent is asked to look at it now.
   void on_trouble(std::uint16_t backend) noexcept;
 
-  void before_fork() noexcept { mutex_.lock(); }
-  void after_fork_in_parent() noexcept { mutex_.unlock(); }
+  void before_fork() noexcept {
+    mutex_.lock();
+    budget_.before_fork();
+  }
+  void after_fork_in_parent() noexcept {
+    budget_.after_fork_in_parent();
+    mutex_.unlock();
+  }
   void after_fork_in_child() noexcept;
 
  private:
@@ -61,11 +67,13 @@ class Overlay {
     std::int64_t shunned_until_ns = 0;  // CLOCK_BOOTTIME
   };
   [[nodiscard]] Backend& backend_at(std::uint16_t index);
+  void shun(std::uint16_t index, std::int64_t ns) noexcept;
   [[nodiscard]] Link* pop_idle(Backend& backend, bool is_binary) noexcept;
 
   const std::string path_;
   SegmentHandle handle_;
   counters::ShimCounters& counters_;
+  ConnectionBudget budget_;
   std::atomic<std::int64_t> next_refresh_ns_{0};  // relaxed: only spaces out work; as the next
   std::atomic<std::int64_t> next_hint_ns_{0};
   std::mutex mutex_;  // what follows

@@ -102,6 +102,7 @@ void Session::after_fork_in_child() noexcept {
       if (!link->has_entries()) delete link;
     }
     for (Link* link : retired_) link->forget_file();
+    // Those with something under way are lost with the session: its entries name them.
   }
   new (&links_) std::vector<Link*>;  // what a vanished thread was changing is nobody's
   new (&retired_) std::vector<Link*>;

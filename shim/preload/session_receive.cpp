@@ -14,9 +14,9 @@ namespace {
 constexpr std::size_t direct_bytes_min = 4096;
 // What poll() takes in to see whether an answer is there, and what a peek may look ahead.
 constexpr std::size_t look_bytes = 4096;
-// How long a backend may say nothing when it is its turn (the port's request_timeout), and in the
+// How long a backend may say nothing when it is its turn though nobody lost it, and in the
 // middle of a value, after which there is nothing left to tell but a broken connection.
-constexpr std::int64_t answer_silence_ns = 1'000 * shm_layout::ns_per_ms;
+constexpr std::int64_t answer_silence_ns = 2'000 * shm_layout::ns_per_ms;
 constexpr std::int64_t value_silence_ns = 5'000 * shm_layout::ns_per_ms;
 // Between two looks at the view by a thread that may sleep.
 constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;

@@ -109,14 +109,14 @@ TEST_P(PreloadView, BackendHangsThenItsSlotsMoveAndNobodyWaitsLonger) {
   EXPECT_EQ(client.get(on_0_), "2");
 }
 
-TEST_P(PreloadView, BackendHangsAndNothingMovesThenItIsWaitedForASecondAtMost) {
+TEST_P(PreloadView, BackendHangsAndNothingMovesThenItIsWaitedForTwoSecondsAtMost) {
   TextClient client = warm_client(host_);
   host_.memcached(0).stop();
   const auto start = Clock::now();
   client.send("get " + on_0_ + "\r\n");
 
   EXPECT_EQ(client.read_line(), "END");
-  EXPECT_GE(Clock::now() - start, 900ms);
+  EXPECT_GE(Clock::now() - start, 1900ms);
   EXPECT_LT(Clock::now() - start, 5s);
 
   host_.memcached(0).resume();

@@ -73,6 +73,8 @@ const std::vector<Field>& control_fields() {
       RINGFENCE_FIELD(control, Control, deadline_boottime_ns, "lease's end for validate()"),
       RINGFENCE_FIELD(control, Control, heartbeat_boottime_ns, "when the agent last turned"),
       RINGFENCE_FIELD(control, Control, pool_word, "tags, hash tag, salt"),
+      RINGFENCE_FIELD(control, Control, connection_budget,
+                      "of the preload, to one backend; 0: 512"),
       RINGFENCE_FIELD(control, Control, reserved_line, "0"),
       RINGFENCE_FIELD(control, Control, epoch, "of the last view published whole"),
       RINGFENCE_FIELD(control, Control, digest, "of that view"),
