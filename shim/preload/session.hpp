@@ -99,6 +99,8 @@ class Session {
   // Asking: session_ask.cpp
   void submit(const Command& command);
   void submit_retrieval(const text::Request& request);
+  // By a key of the retrieval that is being made.
+  [[nodiscard]] bool is_asked_of_agent(const Entry& entry, std::uint32_t slot) const noexcept;
   [[nodiscard]] bool has_reserved_key(const text::Request& request) const noexcept;
   void submit_keyless(const Command& command, std::string_view front);
   void submit_local(std::string_view answer);

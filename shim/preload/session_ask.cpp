@@ -272,6 +272,13 @@ bool Session::has_reserved_key(const text::Request& request) const noexcept {
                      [](std::string_view key) { return key.starts_with(reserved_key_prefix); });
 }
 
+bool Session::is_asked_of_agent(const Entry& entry, std::uint32_t slot) const noexcept {
+  if (agent_->retrieval_number != retrieval_number_) return false;
+  return std::any_of(entry.keys.begin(), entry.keys.end(), [&](const Key& key) {
+    return key.ticket.slot == slot && entry.parts[key.part].is_agent;
+  });
+}
+
 // Each backend is asked for its keys in one command, as far as one may reach.
 void Session::submit_retrieval(const text::Request& request) {
   Entry* entry = fifo_.spare();
@@ -298,6 +305,8 @@ void Session::submit_retrieval(const text::Request& request) {
     key.begin = static_cast<std::uint32_t>(entry->bytes.size());
     key.size = static_cast<std::uint8_t>(name.size());
     Link* link = is_refused ? agent_.get() : choose(key.ticket, name, request.verb);
+    // A connection may have come up since an earlier key of the slot.
+    if (link != nullptr && is_asked_of_agent(*entry, key.ticket.slot)) link = agent_.get();
     if (link == nullptr) continue;  // a miss, which is told by leaving it out
     key.part = part_of(*entry, *link);
     if (groups_.size() <= key.part) groups_.push_back({link, 0, 0, 0});
