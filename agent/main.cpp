@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "agent/daemon/run.hpp"
@@ -123,5 +124,7 @@ int run(int argc, char** argv) {
 }  // namespace ringfence::agent
 
 int main(int argc, char** argv) {
+  // Where everything on the host is preloaded: nothing may stand between the agent and its own port.
+  setenv("RINGFENCE_PRELOAD", "off", 1);
   return ringfence::agent::run(argc, argv);
 }

@@ -34,8 +34,12 @@ enum class LinkState : std::uint8_t {
 
 class Link final : public Inbox {
  public:
-  // To the agent, by the application's file.
-  explicit Link(int fd) noexcept : state_(LinkState::up), is_agent_(true), borrowed_fd_(fd) {}
+  // To the agent, by the application's file; -1: by one that begin() makes.
+  explicit Link(int fd, bool is_binary = false) noexcept
+      : state_(fd >= 0 ? LinkState::up : LinkState::connecting),
+        is_binary_(is_binary),
+        is_agent_(true),
+        borrowed_fd_(fd) {}
   Link(std::uint16_t index, std::uint16_t attachment, bool is_binary) noexcept
       : index_(index), attachment_(attachment), is_binary_(is_binary) {}
   ~Link() {
@@ -61,8 +65,8 @@ class Link final : public Inbox {
   [[nodiscard]] bool has_output() const noexcept { return !output.empty(); }
   std::string output;
 
-  [[nodiscard]] int fd() const noexcept { return is_agent_ ? borrowed_fd_ : file_.get(); }
-  void set_agent_fd(int fd) noexcept { borrowed_fd_ = fd; }
+  [[nodiscard]] int fd() const noexcept { return is_borrowed() ? borrowed_fd_ : file_.get(); }
+  [[nodiscard]] bool is_borrowed() const noexcept { return borrowed_fd_ >= 0; }
   [[nodiscard]] bool is_agent() const noexcept { return is_agent_; }
   [[nodiscard]] std::uint16_t index() const noexcept { return index_; }
   [[nodiscard]] std::uint16_t attachment() const noexcept { return attachment_; }
@@ -116,7 +120,7 @@ class Link final : public Inbox {
   const std::uint16_t attachment_ = 0;
   const bool is_binary_ = false;
   const bool is_agent_ = false;
-  int borrowed_fd_ = -1;
+  const int borrowed_fd_ = -1;
   std::atomic<bool> is_broken_{false};
   std::atomic<std::uint32_t> pushed_{0};
   std::atomic<std::uint32_t> popped_{0};

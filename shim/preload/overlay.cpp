@@ -49,6 +49,21 @@ bool Overlay::is_live() noexcept {
   return state == static_cast<std::uint32_t>(shm_layout::SegmentState::open);
 }
 
+bool Overlay::has_lease() const noexcept {
+  const Attachment* attached = attachment();
+  if (attached == nullptr) return false;
+  // Acquire, as in route(): the end of a lease is seen with what ended it.
+  const auto& deadline = attached->segment.reader().control().deadline_boottime_ns;
+  return shm_layout::boottime_ns() < deadline.load(std::memory_order_acquire);
+}
+
+std::optional<SocketAddress> Overlay::port_address() const noexcept {
+  const Attachment* attached = attachment();
+  if (attached == nullptr) return std::nullopt;
+  const auto info = attached->segment.reader().intercept(0);
+  return info ? address_of(*info) : std::nullopt;
+}
+
 void Overlay::refresh(std::int64_t now_ns) noexcept {
   if (now_ns < next_refresh_ns_.load(std::memory_order_relaxed)) return;
   next_refresh_ns_.store(now_ns + between_refreshes_ns, std::memory_order_relaxed);

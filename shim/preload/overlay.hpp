@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Overlay {
   [[nodiscard]] counters::ShimCounters& counters() noexcept { return counters_; }
   // Attached to a segment that an agent keeps.
   [[nodiscard]] bool is_live() noexcept;
+  [[nodiscard]] bool has_lease() const noexcept;
+  // Where the agent's port listens; of its addresses the first.
+  [[nodiscard]] std::optional<SocketAddress> port_address() const noexcept;
   // Looks for another segment, at most ten times a second.
   void refresh(std::int64_t now_ns) noexcept;
   // Whether the agent's port listens at `address`; in either family's form.

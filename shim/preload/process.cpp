@@ -163,6 +163,16 @@ void Process::overlay(int fd, Overlay& overlay) noexcept {
   descriptors.put(fd, session);
 }
 
+bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {
+  if (!overlay.has_lease()) return false;
+  this->overlay(fd, overlay);
+  const SessionReference session = session_of(fd);
+  if (!session) return false;
+  if (session->stand_in()) return true;
+  forget(fd);
+  return false;
+}
+
 void Process::recycle(Session* session) noexcept {
   const std::lock_guard lock(mutex_);
   try {

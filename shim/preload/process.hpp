@@ -23,6 +23,8 @@ class Process {
   [[nodiscard]] Overlay* find(const sockaddr* address, socklen_t size) noexcept;
   // Makes a connection that succeeded, or is about to, an overlaid one.
   void overlay(int fd, Overlay& overlay) noexcept;
+  // The same for one that was refused while the host's lease goes on; false: it stays refused.
+  [[nodiscard]] bool overlay_refused(int fd, Overlay& overlay) noexcept;
   void recycle(Session* session) noexcept;
   // False in the child of a vfork, whose memory is the parent's.
   [[nodiscard]] bool is_own() const noexcept;

@@ -22,6 +22,30 @@ bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
   return true;
 }
 
+// Under the receiving lock, or before anybody else knows the session.
+bool Session::stand_in() noexcept {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
+  const int flags = real::fcntl(fd_, F_GETFL);
+  const int closes = real::fcntl(fd_, F_GETFD) & FD_CLOEXEC;
+  const std::lock_guard lock(watching_);
+  const bool is_done = real::dup3(pair[0], fd_, closes != 0 ? O_CLOEXEC : 0) == fd_;
+  real::close(pair[0]);
+  quiet_peer_.close();
+  if (!is_done || !quiet_peer_.adopt(pair[1])) return false;
+  real::fcntl(fd_, F_SETFL, flags);
+  // The old file took its place in the application's sets with it.
+  for (const Watches::Watch& watch : watches_.all()) {
+    epoll_event event{};
+    event.events = watch.events;
+    event.data = watch.data;
+    real::epoll_ctl(watch.epoll_fd, EPOLL_CTL_ADD, fd_, &event);
+  }
+  if (agent_->is_borrowed()) agent_->set_broken();
+  preload::count(Way::standins);
+  return true;
+}
+
 bool Session::reference() noexcept {
   std::uint32_t seen = references_.load(std::memory_order_relaxed);
   do {
@@ -58,7 +82,9 @@ void Session::close_links() noexcept {
   dirty_.clear();
   while (fifo_.head() != nullptr) fifo_.pop();
   bell_.close();
+  quiet_peer_.close();
   watches_.clear();
+  next_dial_ns_ = 0;
   agent_.reset();
   for (auto& count : agent_slots_) count = 0;
   is_raw_ = is_left_ = is_broken_ = is_shut_ = is_holding_ = is_detached_ = is_watched_ = false;
@@ -92,6 +118,8 @@ void Session::after_fork_in_child() noexcept {
   new (&receiving_) std::mutex;
   new (&watching_) std::mutex;
   bell_.forget();
+  quiet_peer_.forget();
+  if (!agent_->is_borrowed()) agent_->forget_file();
   const bool is_idle = is_whole && fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0 &&
                        held_.empty() && !has_ready();
   if (!is_idle) is_broken_ = !is_raw_;

@@ -39,6 +39,8 @@ class Session {
 
   // --- Life
   [[nodiscard]] bool adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept;
+  // Its agent is away while the lease goes on: a quiet file takes the place of the application's.
+  [[nodiscard]] bool stand_in() noexcept;
   void detach() noexcept;  // the file is going; once
   // False: it is nobody's session now.
   [[nodiscard]] bool reference() noexcept;
@@ -106,6 +108,7 @@ class Session {
   void submit_local(std::string_view answer);
   void fail_here(const Command& command, Entry& entry);
   [[nodiscard]] Link* choose(Ticket& ticket, std::string_view key, text::Verb verb);
+  [[nodiscard]] bool has_agent() noexcept;
   [[nodiscard]] bool is_under_way(std::uint32_t slot, bool is_through_agent) const noexcept;
   [[nodiscard]] Link* through_agent(const Ticket& ticket, Way why) noexcept;
   [[nodiscard]] Link* link_to(std::uint16_t backend);
@@ -175,7 +178,8 @@ class Session {
   bool wants_raw_ = false;
   Way raw_reason_ = Way::over;
   std::unique_ptr<Link> agent_;
-  std::vector<Link*> links_;  // by backend
+  std::int64_t next_dial_ns_ = 0;  // to an agent that is back; CLOCK_BOOTTIME
+  std::vector<Link*> links_;       // by backend
   std::vector<Link*> retired_;
   std::vector<Link*> dirty_;
   const Attachment* attachment_ = nullptr;
@@ -200,6 +204,7 @@ class Session {
   Bell bell_;
   Link* blocked_ = nullptr;  // the application waits to send; only compared and asked for its file
   std::atomic<bool> is_watched_{false};
+  HiddenFd quiet_peer_;               // of the file that stands in
   std::atomic<int> idle_readers_{0};  // threads that sleep until another one asks something
 };
 

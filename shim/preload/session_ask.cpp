@@ -132,9 +132,34 @@ bool Session::is_under_way(std::uint32_t slot, bool is_through_agent) const noex
   });
 }
 
+// An agent that went may be back: asked anew, on a connection that nobody waits for.
+bool Session::has_agent() noexcept {
+  if (agent_->is_broken()) {
+    const std::int64_t now_ns = shm_layout::boottime_ns();
+    const auto address = overlay_->port_address();
+    if (now_ns < next_dial_ns_ || !address) return false;
+    next_dial_ns_ = now_ns + refused_ns;
+    std::unique_ptr<Link> fresh(new (std::nothrow) Link(-1, reader_.is_binary()));
+    if (fresh == nullptr || !fresh->begin(*address)) return false;
+    try {
+      retired_.push_back(agent_.get());
+    } catch (...) {
+      return false;
+    }
+    if (body_link_ == agent_.get()) body_link_ = nullptr;
+    if (!agent_->is_borrowed()) unwatch_link(*agent_);
+    (void)agent_.release();
+    agent_ = std::move(fresh);
+  }
+  if (agent_->state() == LinkState::up) return true;
+  if (agent_->advance() != LinkState::up) return false;
+  watch_link(*agent_);
+  return true;
+}
+
 // Unless it would overtake what is under way to a backend.
 Link* Session::through_agent(const Ticket& ticket, Way why) noexcept {
-  if (agent_->is_broken() || is_under_way(ticket.slot, false)) {
+  if (!has_agent() || is_under_way(ticket.slot, false)) {
     preload::count(Way::answered);
     return nullptr;
   }
@@ -344,7 +369,7 @@ void Session::submit_keyless(const Command& command, std::string_view front) {
   if (entry == nullptr) throw std::bad_alloc();
   fill(*entry, command);
   preload::count(Way::keyless);
-  if (agent_->is_broken()) {
+  if (!has_agent()) {
     fail_here(command, *entry);
     return;
   }

@@ -261,13 +261,19 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
   const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
   const std::int64_t begin_ns = timeout_ns > 0 ? shm_layout::boottime_ns() : 0;
   for (;;) {
-    const ssize_t got = real::recv(agent_->fd(), to, room, MSG_DONTWAIT);
+    const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
+    const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
+    if (has_ended && !is_raw_ && overlay_->has_lease() && stand_in()) {
+      errno = EAGAIN;
+      if (!may_wait) return -1;
+      continue;
+    }
     if (got >= 0 || errno != EAGAIN || !may_wait) return got;
     if (timeout_ns > 0 && shm_layout::boottime_ns() - begin_ns >= timeout_ns) {
       errno = EAGAIN;
       return -1;
     }
-    pollfd waited[2] = {{agent_->fd(), POLLIN, 0}, {begin_idle_wait(), POLLIN, 0}};
+    pollfd waited[2] = {{fd_, POLLIN, 0}, {begin_idle_wait(), POLLIN, 0}};
     const int ready =
         fifo_.is_empty() ? real::poll(waited, 2, static_cast<int>(slice_ns / 1'000'000)) : 0;
     const int reason = errno;

@@ -211,6 +211,8 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
       break;
     case Taken::over:
       if (!is_raw_) preload::count(Way::over);
+      // Without an agent at the application's file: what quit means.
+      if (!agent_->is_borrowed() || agent_->is_broken()) real::shutdown(fd_, SHUT_RDWR);
       is_raw_ = true;
       break;
     case Taken::closing:
@@ -257,8 +259,7 @@ std::size_t Session::pass_body(std::string_view bytes) {
 
 // The kernel's to take, and the kernel's to refuse.
 std::size_t Session::pass_raw(std::string_view bytes) noexcept {
-  const ssize_t sent =
-      real::send(agent_->fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = real::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return bytes.size();  // its end shows there
   return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
@@ -298,7 +299,7 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
   } else if (body_left_bytes_ > 0 && body_link_ != nullptr) {
     waited[0].fd = body_link_->fd();
   } else if (is_raw_) {
-    waited[0].fd = agent_->fd();
+    waited[0].fd = fd_;
   }
   return real::poll(waited, 2, wait_slice_ms) >= 0;
 }

@@ -118,6 +118,7 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
     for (const Link* link : links_) {
       if (link != nullptr && link->state() == LinkState::up) function(link->fd());
     }
+    if (!agent_->is_borrowed() && agent_->state() == LinkState::up) function(agent_->fd());
     if (bell_.is_made()) function(bell_.fd());
   };
   if (!is_change) {
