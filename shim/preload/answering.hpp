@@ -56,6 +56,7 @@ class Answering {
  private:
   [[nodiscard]] Stepped local();
   [[nodiscard]] Stepped retrieval();
+  [[nodiscard]] bool tell_whole_hit();
   [[nodiscard]] bool next_key(Stepped& stepped);
   [[nodiscard]] Stepped end_of_retrieval();
   [[nodiscard]] bool read_end(Part& part, Stepped& stepped);

@@ -217,6 +217,7 @@ void Session::fail_here(const Command& command, Entry& entry) {
   if (command.is_noreply) return;
   Words words;
   add_failure(words, entry, answers::unreachable);
+  if (entry.kind == Kind::retrieval) words.add("END\r\n");
   entry.kind = Kind::local;
   entry.bytes.assign(words.view());
   entry.keys.clear();
@@ -226,7 +227,7 @@ void Session::fail_here(const Command& command, Entry& entry) {
 void Session::submit(const Command& command) {
   follow_segment();
   if (!retired_.empty()) sweep_retired();
-  if (command.kind == Kind::retrieval) {
+  if (command.kind == Kind::retrieval && command.text->keys.size() > 1) {
     submit_retrieval(*command.text);
     return;
   }
@@ -236,6 +237,7 @@ void Session::submit(const Command& command) {
   fill(*entry, command);
   Key key;
   key.size = static_cast<std::uint8_t>(name.size());
+  key.ends_command = true;
   entry->bytes.append(name);
   entry->words_begin = static_cast<std::uint32_t>(entry->bytes.size());
   if (command.meta != nullptr) entry->bytes.append(command.meta->command.flags);
