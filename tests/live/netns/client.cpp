@@ -6,12 +6,7 @@
 //
 // A value names who wrote it and how often it had written before: no two writes store the same.
 // Three of four keys have one writer; all clients write the others, also by `add` after a miss.
-//
-// SIGUSR1: it stands still (SIGSTOP) right before its next request is sent, which no signal from
-// outside could hit: the view was looked at, and the request is late by as long as you like. The
-// program's own send and sendmsg stand before the C library's for the libraries as well.
-#include <sys/socket.h>
-#include <sys/syscall.h>
+// SIGUSR1: pause.cpp, which is linked in or loaded behind libringfence-preload.
 #include <unistd.h>
 
 #include <csignal>
@@ -35,16 +30,9 @@ constexpr unsigned shared_every = 4;  // each fourth key has all clients as writ
 constexpr unsigned shared_writes_every = 3;
 
 volatile std::sig_atomic_t is_asked_to_end = 0;
-volatile std::sig_atomic_t stops_before_sending = 0;
 
-void on_signal(int number) {
-  (number == SIGTERM ? is_asked_to_end : stops_before_sending) = 1;
-}
-
-void about_to_send() {
-  if (stops_before_sending == 0) return;
-  stops_before_sending = 0;
-  raise(SIGSTOP);
+void on_signal(int /*number*/) {
+  is_asked_to_end = 1;
 }
 
 std::int64_t now_ns() {
@@ -154,7 +142,6 @@ int run(char** arguments) {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGUSR1, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
   const Part part{number(arguments[4]), number(arguments[5]), number(arguments[6]),
                   number(arguments[7])};
@@ -164,16 +151,6 @@ int run(char** arguments) {
 
 }  // namespace
 }  // namespace netns
-
-extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  netns::about_to_send();
-  return syscall(SYS_sendmsg, fd, message, flags);
-}
-
-extern "C" ssize_t send(int fd, const void* data, size_t size, int flags) {
-  netns::about_to_send();
-  return syscall(SYS_sendto, fd, data, size, flags, nullptr, 0);
-}
 
 int main(int argc, char** argv) {
   if (argc == 9) return netns::run(argv);

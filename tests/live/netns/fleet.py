@@ -89,7 +89,7 @@ class Fleet:
         for number, (host, way) in enumerate(places):
             name = f"{host}-{way[0]}{number}"
             command = self.network.command(
-                host, self.programs[way[2]], way[0], way[1], f"{self.folder}/{name}.history",
+                host, *way[3:], *self.programs[way[2]], way[0], way[1], f"{self.folder}/{name}.history",
                 str(number), str(len(places)), str(keys), str(rate), str(seed))
             self.clients[name] = Process(name, command, f"{self.folder}/{name}.log")
             self.host_of_client[name] = host
@@ -174,13 +174,15 @@ class Ringfence(Fleet):
                 f'backends_dns = ["{lists.NAME}:{PORT}"]\n'
                 f'dns_servers = ["{self.lists.dns.address}"]\n{POOL_LINES}')
 
-    # By host: the port's three protocols, in turns.
+    # By host: the port's three protocols, in turns; and another one for who skips its hop.
     PROTOCOLS = ["text", "meta", "binary"]
 
     def ways(self, host):
-        protocol = self.PROTOCOLS[AGENT_HOSTS.index(host) % len(self.PROTOCOLS)]
-        return [(protocol, f"127.0.0.1:{LOCAL_PORT}", "client"),
-                ("linked", f"{self.memory}/{host}/segments/netns.default", "client")]
+        number = AGENT_HOSTS.index(host)
+        protocols = [self.PROTOCOLS[(number + i) % len(self.PROTOCOLS)] for i in (0, 1)]
+        segment, port = f"{self.memory}/{host}/segments/netns.default", f"127.0.0.1:{LOCAL_PORT}"
+        return [(protocols[0], port, "client"), ("linked", segment, "client"),
+                (protocols[1], port, "client_preloaded", "env", f"RINGFENCE_SEGMENT={segment}")]
 
     def ask(self, host, **question):
         try:

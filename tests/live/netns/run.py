@@ -5,6 +5,7 @@ and has the checker judge. `run.py --help`."""
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -21,7 +22,7 @@ import schedule as schedules
 
 SKIPPED = 77
 KEYS = 64
-RATE = 250  # operations a second of each of ten clients
+RATE = 170  # operations a second of each of fifteen clients
 FIRST_FILL_S, PEACE_S, SETTLE_PATIENCE_S, START_PATIENCE_S = 2.0, 1.0, 40.0, 30.0
 # Without any fault: `run.py --calm --seconds 90`, 97,000 gets. Pieces of 15 s, as the one before the
 # first fault, differ from it by up to 0.005: too much to compare with them to the hundredth.
@@ -30,6 +31,8 @@ HIT_SHARE_MIN = 0.99  # outside of faults, of CALM_HIT_RATIO
 # A request for a slot that did not move; longer is no busy machine but a pause. The longest, and all
 # but one in a thousand (or, where the machine itself is slow, so many times what they take in quiet).
 UNMOVED_MAX_MS, UNMOVED_MOST_MS, UNMOVED_MOST_OF_QUIET = 500, 100, 10
+# Of the keys of preloaded clients, with all the faults: those that did not go through the agent.
+INLINE_SHARE_MIN = 0.9
 
 
 def arguments():
@@ -51,11 +54,18 @@ def arguments():
     return parser.parse_args()
 
 
+def preloaded(client):
+    libraries = f"{os.path.dirname(os.path.dirname(client))}/lib"
+    preloads = f"{libraries}/libringfence-preload.so:{libraries}/libnetns_pause.so"
+    return ["env", f"LD_PRELOAD={preloads}", "RINGFENCE_STATS=1", client]
+
+
 def start(settings, network, folder):
     agent = "netns_mutated" if settings.mutation else "ringfenced"
     programs = {"ringfenced": f"{settings.bin}/{agent}",
-                "client": f"{settings.bin}/netns_client",
-                "client_libmemcached": f"{settings.bin}/netns_client_libmemcached"}
+                "client": [f"{settings.bin}/netns_client"],
+                "client_preloaded": preloaded(f"{settings.bin}/netns_client_preloaded"),
+                "client_libmemcached": [f"{settings.bin}/netns_client_libmemcached"]}
     fleet = fleets.KINDS[settings.fleet](network, programs, folder)
     if settings.mutation:
         fleet.mutate(settings.mutation, settings.late_ms)
@@ -123,6 +133,27 @@ def judge(found, troubles):
     return wrong
 
 
+def keys_by_way(folder):
+    """What the preloaded clients said at their end: how many keys went which way."""
+    ways = {}
+    for log in pathlib.Path(folder).glob("*.log"):
+        for line in log.read_text(errors="replace").splitlines():
+            said = re.fullmatch(r"ringfence\[\d+\] (\d+) (keys .*)", line)
+            if said:
+                ways[said[2]] = ways.get(said[2], 0) + int(said[1])
+    return ways
+
+
+def judge_ways(folder):
+    ways = keys_by_way(folder)
+    everything = sum(ways.values())
+    print("preloaded clients: " + "; ".join(f"{count} {way}" for way, count in ways.items()))
+    if everything and ways.get("keys inline", 0) >= INLINE_SHARE_MIN * everything:
+        return []
+    return [f"of {everything} keys of preloaded clients {ways.get('keys inline', 0)} went to their "
+            f"memcached by themselves: at least {INLINE_SHARE_MIN}"]
+
+
 def is_as_expected(expected, found, wrong):
     if expected == "stale":
         return found.get("stale", 0) > 0
@@ -148,6 +179,8 @@ def run(settings, folder):
     if os.path.exists(f"{folder}/faults.json"):
         found = checker.report(folder)
         wrong = judge(found, wrong)
+        if settings.fleet == "ringfence":
+            wrong += judge_ways(folder)
     for one in wrong:
         print(f"WRONG: {one}")
     return is_as_expected(settings.expect, found, wrong)
