@@ -124,7 +124,8 @@ int run(int argc, char** argv) {
 }  // namespace ringfence::agent
 
 int main(int argc, char** argv) {
-  // Where everything on the host is preloaded: nothing may stand between the agent and its own port.
+  // Where everything on the host is preloaded: nothing may stand between the agent and its own
+  // port.
   setenv("RINGFENCE_PRELOAD", "off", 1);
   return ringfence::agent::run(argc, argv);
 }

@@ -1,7 +1,7 @@
-// SIGUSR1: the process stands still (SIGSTOP) right before its next request is sent, which no signal
-// from outside could hit: the view was looked at, and the request is late by as long as you like.
-// Linked into a client its send and sendmsg stand before the C library's; as a library of its own
-// behind libringfence-preload they are the ones by which that sends to a memcached.
+// SIGUSR1: the process stands still (SIGSTOP) right before its next request is sent, which no
+// signal from outside could hit: the view was looked at, and the request is late by as long as you
+// like. Linked into a client its send and sendmsg stand before the C library's; as a library of its
+// own behind libringfence-preload they are the ones by which that sends to a memcached.
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
