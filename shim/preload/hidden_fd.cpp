@@ -3,11 +3,13 @@
 #include <sys/resource.h>
 
 #include "shim/preload/descriptors.hpp"
+#include "shim/preload/early_watches.hpp"
 #include "shim/preload/real.hpp"
 
 namespace ringfence::shim::preload {
 
 constinit Descriptors descriptors;
+constinit EarlyWatches early_watches;
 
 namespace {
 

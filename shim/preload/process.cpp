@@ -11,6 +11,7 @@
 #include <new>
 #include <string_view>
 
+#include "shim/preload/early_watches.hpp"
 #include "shim/preload/real.hpp"
 #include "shm_layout/segment_list.hpp"
 
@@ -161,6 +162,9 @@ void Process::overlay(int fd, Overlay& overlay) noexcept {
   session->set_receive_timeout(timeout_of(SO_RCVTIMEO));
   session->set_send_timeout(timeout_of(SO_SNDTIMEO));
   descriptors.put(fd, session);
+  epoll_event event{};
+  const int epoll_fd = early_watches.find(fd, event);
+  if (epoll_fd >= 0) (void)session->watch(epoll_fd, EPOLL_CTL_MOD, &event);
 }
 
 bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {

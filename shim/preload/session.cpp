@@ -8,6 +8,14 @@
 
 namespace ringfence::shim::preload {
 
+namespace {
+
+// How long writes without an answer are waited for when their connection is closed.
+constexpr int write_slices = 5;
+constexpr int write_slice_ms = 10;
+
+}  // namespace
+
 bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
   agent_.reset(new (std::nothrow) Link(fd));
   if (agent_ == nullptr || !fifo_.prepare()) return false;
@@ -68,9 +76,25 @@ void Session::detach() noexcept {
   release();
 }
 
+// A connection that is closed with bytes unread is reset, and what was written by it may be lost: a
+// moment for the answers to writes that nobody waited for.
+void Session::await_writes() noexcept {
+  const auto is_write = [](const Entry& entry) {
+    return !entry.keys.empty() && !text::is_retrieval(entry.verb);
+  };
+  for (int i = 0; i < write_slices && !is_broken_ && !is_shut_ && !is_raw_; ++i) {
+    if (!fifo_.any_waiting(is_write)) return;
+    ready_.clear();
+    ready_begin_ = 0;
+    (void)fill_ready(true);
+    pollfd waited{head_fd(), POLLIN, 0};
+    if (!fifo_.is_empty()) real::poll(&waited, 1, write_slice_ms);
+  }
+}
+
 // Nobody else is here any more.
 void Session::close_links() noexcept {
-  if (!fifo_.is_empty()) (void)fill_ready(true);  // answers that nobody waited for
+  await_writes();
   for (Link* link : links_) {
     if (link == nullptr) continue;
     unwatch_link(*link);

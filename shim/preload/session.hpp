@@ -150,6 +150,7 @@ class Session {
   void wake_idle_reader() noexcept;
 
   void close_links() noexcept;
+  void await_writes() noexcept;
 
   // 0: nobody's. One for the file, one for each call that is under way.
   std::atomic<std::uint32_t> references_{0};

@@ -286,6 +286,47 @@ TEST_P(PreloadEpoll, NothingToTellThenNobodyIsWoken) {
   EXPECT_LE(wakes, 2);
 }
 
+TEST_P(PreloadEpoll, WatchedBeforeItIsConnectedThenTold) {
+  allowed_ = 10;
+  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | GetParam();
+  event.data.u64 = 5;
+  ASSERT_EQ(epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_fd, &event), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string text = host_.address();
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1))));
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  ASSERT_TRUE(connect(socket_fd, name, sizeof address) == 0 || errno == EINPROGRESS);
+  ASSERT_EQ(epoll_wait(epoll_, &event, 1, 5000), 1);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(::send(socket_fd, "get k\r\n", 7, 0), 7);
+    std::string all;
+    char bytes[100];
+    while (all.size() < hit_.size()) {
+      ASSERT_EQ(epoll_wait(epoll_, &event, 1, 5000), 1) << i;
+      EXPECT_EQ(event.data.u64, 5U);
+      const ssize_t got = recv(socket_fd, bytes, sizeof bytes, 0);
+      if (got > 0) all.append(bytes, static_cast<std::size_t>(got));
+    }
+    EXPECT_EQ(all, hit_);
+  }
+  close(socket_fd);
+}
+
+TEST_F(PreloadSockets, NoreplyThenClosedAtOnceThenWritten) {
+  for (int i = 0; i < 50; ++i) {
+    TextClient other = warm_client(host_);
+    const std::string key = "closed-" + std::to_string(i);
+    other.send("set " + key + " 0 0 1 noreply\r\n1\r\n");
+    other = host_.client();  // the first one is closed
+    ASSERT_EQ(client_.get(key), "1");
+  }
+  allowed_ = 1000;
+}
+
 TEST_P(PreloadEpoll, OneshotThenLeftToTheAgentAndAnswered) {
   allowed_ = 2;
   control(EPOLL_CTL_ADD, EPOLLIN | EPOLLONESHOT);

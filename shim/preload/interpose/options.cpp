@@ -3,6 +3,7 @@
 
 #include <cstdarg>
 
+#include "shim/preload/early_watches.hpp"
 #include "shim/preload/interpose/exported.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -84,7 +85,11 @@ RINGFENCE_EXPORTED int shutdown(int fd, int how) noexcept {
 
 RINGFENCE_EXPORTED int epoll_ctl(int epoll_fd, int operation, int fd, epoll_event* event) noexcept {
   const auto session = session_of(fd);
-  if (!session) return real::epoll_ctl(epoll_fd, operation, fd, event);
+  if (!session) {
+    const int outcome = real::epoll_ctl(epoll_fd, operation, fd, event);
+    if (outcome == 0) preload::early_watches.note(epoll_fd, operation, fd, event);
+    return outcome;
+  }
   return session->watch(epoll_fd, operation, event);
 }
 
