@@ -1,9 +1,6 @@
 // The calls that applications make, on a preloaded connection: each behaves as on any other.
 #include <fcntl.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -14,44 +11,13 @@
 #include <chrono>
 #include <thread>
 
-#include "tests/live/support/preloaded.hpp"
+#include "tests/live/support/preload_sockets.hpp"
 
 namespace ringfence::live {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
-
-class PreloadSockets : public testing::Test {
- protected:
-  PreloadSockets() : client_(warm_client(host_)) {
-    expect_preloaded();
-    EXPECT_EQ(client_.set("k", "value"), "STORED");
-    before_ = keys_through_port(host_);
-  }
-  ~PreloadSockets() override { EXPECT_LE(keys_through_port(host_), before_ + allowed_); }
-  PreloadSockets(const PreloadSockets&) = delete;
-  PreloadSockets& operator=(const PreloadSockets&) = delete;
-
-  [[nodiscard]] int fd() const { return client_.fd(); }
-  void ask(std::string_view command = "get k\r\n") const {
-    ASSERT_EQ(send(fd(), command.data(), command.size(), 0), static_cast<ssize_t>(command.size()));
-  }
-  // Everything that comes until `size` bytes are there.
-  [[nodiscard]] std::string read_all(std::size_t size) const {
-    std::string all(size, '\0');
-    EXPECT_EQ(recv(fd(), all.data(), size, MSG_WAITALL), static_cast<ssize_t>(size));
-    return all;
-  }
-  void expect_hit() const { EXPECT_EQ(read_all(hit_.size()), hit_); }
-  void set_nonblocking() const { ASSERT_EQ(fcntl(fd(), F_SETFL, O_NONBLOCK | O_RDWR), 0); }
-
-  const std::string hit_ = "VALUE k 0 5\r\nvalue\r\nEND\r\n";
-  PortHost host_;
-  TextClient client_;
-  std::uint64_t before_ = 0;
-  std::uint64_t allowed_ = 0;
-};
 
 TEST_F(PreloadSockets, PeekThenTheBytesAreStillThere) {
   ask();
@@ -153,169 +119,6 @@ TEST_F(PreloadSockets, ReceiveWhileNothingIsAskedThenWokenByAnotherThreadsReques
   asker.join();
 }
 
-class PreloadEpoll : public PreloadSockets, public testing::WithParamInterface<std::uint32_t> {
- protected:
-  PreloadEpoll() : epoll_(epoll_create1(EPOLL_CLOEXEC)) { set_nonblocking(); }
-  ~PreloadEpoll() override { close(epoll_); }
-  PreloadEpoll(const PreloadEpoll&) = delete;
-  PreloadEpoll& operator=(const PreloadEpoll&) = delete;
-
-  void control(int operation, std::uint32_t events) const {
-    epoll_event event{};
-    event.events = events | GetParam();
-    event.data.u64 = 77;
-    ASSERT_EQ(epoll_ctl(epoll_, operation, fd(), &event), 0);
-  }
-  // The events that come within the time, or 0.
-  [[nodiscard]] std::uint32_t wait(int timeout_ms) const {
-    epoll_event event{};
-    if (epoll_wait(epoll_, &event, 1, timeout_ms) != 1) return 0;
-    EXPECT_EQ(event.data.u64, 77U);
-    return event.events;
-  }
-  // As an event loop does: reads until there is no more, and waits.
-  [[nodiscard]] std::string read_by_events(std::size_t size, std::size_t piece) const {
-    std::string all;
-    std::string bytes(piece, '\0');
-    while (all.size() < size) {
-      if (wait(5000) == 0) break;
-      for (ssize_t got = 1; got > 0 && all.size() < size;) {
-        got = recv(fd(), bytes.data(), bytes.size(), 0);
-        if (got > 0) all.append(bytes, 0, static_cast<std::size_t>(got));
-      }
-    }
-    return all;
-  }
-
-  int epoll_;
-};
-INSTANTIATE_TEST_SUITE_P(Trigger, PreloadEpoll, testing::Values(0U, EPOLLET),
-                         [](const auto& instance) {
-                           return instance.param == 0 ? "Level" : "Edge";
-                         });
-
-TEST_P(PreloadEpoll, AnswersThenTold) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  for (int i = 0; i < 50; ++i) {
-    ask();
-    EXPECT_EQ(read_by_events(hit_.size(), 4096), hit_);
-  }
-}
-
-TEST_P(PreloadEpoll, ManyCommandsAtOnceThenAllAnswersInOrder) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  std::string commands, answers;
-  for (int i = 0; i < 500; ++i) {
-    const std::string key = "many-" + std::to_string(i);
-    commands += "set " + key + " 0 0 3\r\nabc\r\nget " + key + "\r\nmn\r\nbogus\r\n";
-    answers += "STORED\r\nVALUE " + key + " 0 3\r\nabc\r\nEND\r\nMN\r\nERROR\r\n";
-  }
-  ask(commands);
-  EXPECT_EQ(read_by_events(answers.size(), 1000), answers);
-}
-
-TEST_P(PreloadEpoll, AnswerThatIsGivenHereThenTold) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  ask("mn\r\n");
-  EXPECT_EQ(read_by_events(4, 64), "MN\r\n");
-}
-
-TEST_P(PreloadEpoll, AddedWhileAnAnswerIsUnderWayThenTold) {
-  ask();
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  EXPECT_EQ(read_by_events(hit_.size(), 64), hit_);
-  control(EPOLL_CTL_MOD, EPOLLIN);
-  ask();
-  EXPECT_EQ(read_by_events(hit_.size(), 64), hit_);
-}
-
-TEST_P(PreloadEpoll, LargeValueThenSentAndReceivedAsTheSocketsAllow) {
-  const std::string value(900'000, 'x');
-  const std::string command = "set big 0 0 900000\r\n" + value + "\r\n";
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  std::size_t sent = 0;
-  while (sent < command.size()) {
-    const ssize_t part = send(fd(), command.data() + sent, command.size() - sent, 0);
-    if (part > 0) {
-      sent += static_cast<std::size_t>(part);
-      continue;
-    }
-    ASSERT_EQ(errno, EAGAIN);
-    control(EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-    ASSERT_NE(wait(5000), 0U);
-  }
-  control(EPOLL_CTL_MOD, EPOLLIN);
-  EXPECT_EQ(read_by_events(8, 64), "STORED\r\n");
-  ask("get big\r\n");
-  EXPECT_EQ(read_by_events(20 + 900'000 + 7, 65'536),
-            "VALUE big 0 900000\r\n" + value + "\r\nEND\r\n");
-}
-
-TEST_P(PreloadEpoll, BackendHangsThenToldWithinItsTime) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  const std::string key = host_.key_on(0);
-  host_.memcached(0).stop();
-  ask("get " + key + "\r\n");
-  EXPECT_EQ(read_by_events(5, 64), "END\r\n");
-  host_.memcached(0).resume();
-}
-
-TEST_P(PreloadEpoll, SlotMovesUnderADeleteThenTold) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  const std::string key = host_.key_on(0);
-  host_.memcached(0).stop();
-  ask("delete " + key + "\r\n");
-  pass(50ms);
-  host_.memcached(0).kill();
-  pass(50ms);
-  host_.move_slots(0, 1);
-  EXPECT_EQ(read_by_events(11, 64), "NOT_FOUND\r\n");
-}
-
-TEST_P(PreloadEpoll, NothingToTellThenNobodyIsWoken) {
-  control(EPOLL_CTL_ADD, EPOLLIN);
-  ask();
-  EXPECT_EQ(read_by_events(hit_.size(), 64), hit_);
-  int wakes = 0;
-  const auto end = Clock::now() + 1s;
-  char byte = 0;
-  while (Clock::now() < end) {
-    if (wait(200) != 0) ++wakes;
-    EXPECT_EQ(recv(fd(), &byte, 1, 0), -1);
-  }
-  EXPECT_LE(wakes, 2);
-}
-
-TEST_P(PreloadEpoll, WatchedBeforeItIsConnectedThenTold) {
-  allowed_ = 10;
-  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | GetParam();
-  event.data.u64 = 5;
-  ASSERT_EQ(epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_fd, &event), 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const std::string text = host_.address();
-  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1))));
-  const auto* name = reinterpret_cast<const sockaddr*>(&address);
-  ASSERT_TRUE(connect(socket_fd, name, sizeof address) == 0 || errno == EINPROGRESS);
-  ASSERT_EQ(epoll_wait(epoll_, &event, 1, 5000), 1);
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_EQ(::send(socket_fd, "get k\r\n", 7, 0), 7);
-    std::string all;
-    char bytes[100];
-    while (all.size() < hit_.size()) {
-      ASSERT_EQ(epoll_wait(epoll_, &event, 1, 5000), 1) << i;
-      EXPECT_EQ(event.data.u64, 5U);
-      const ssize_t got = recv(socket_fd, bytes, sizeof bytes, 0);
-      if (got > 0) all.append(bytes, static_cast<std::size_t>(got));
-    }
-    EXPECT_EQ(all, hit_);
-  }
-  close(socket_fd);
-}
-
 TEST_F(PreloadSockets, NoreplyThenClosedAtOnceThenWritten) {
   for (int i = 0; i < 50; ++i) {
     TextClient other = warm_client(host_);
@@ -325,13 +128,6 @@ TEST_F(PreloadSockets, NoreplyThenClosedAtOnceThenWritten) {
     ASSERT_EQ(client_.get(key), "1");
   }
   allowed_ = 1000;
-}
-
-TEST_P(PreloadEpoll, OneshotThenLeftToTheAgentAndAnswered) {
-  allowed_ = 2;
-  control(EPOLL_CTL_ADD, EPOLLIN | EPOLLONESHOT);
-  ask();
-  EXPECT_EQ(read_by_events(hit_.size(), 64), hit_);
 }
 
 TEST_F(PreloadSockets, ManyPiecesThenOneCommand) {
