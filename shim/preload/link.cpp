@@ -22,6 +22,19 @@ bool Link::begin(const SocketAddress& to) noexcept {
   return true;
 }
 
+// What would be asked of the agent meanwhile takes as long as a near server's greeting.
+LinkState Link::advance_soon() noexcept {
+  const std::int64_t end_ns = shm_layout::boottime_ns() + greeting_wait_ns;
+  for (LinkState state = advance();; state = advance()) {
+    const std::int64_t left_ns = end_ns - shm_layout::boottime_ns();
+    if (!is_opening() || left_ns <= 0) return state;
+    const short wanted = state == LinkState::connecting ? POLLOUT : POLLIN;
+    pollfd waited{file_.get(), wanted, 0};
+    const timespec time{0, left_ns};
+    if (real::ppoll(&waited, 1, &time, nullptr) <= 0) return state;
+  }
+}
+
 LinkState Link::advance() noexcept {
   if (state_ == LinkState::connecting) {
     pollfd writable{file_.get(), POLLOUT, 0};
@@ -30,14 +43,14 @@ LinkState Link::advance() noexcept {
     }
   }
   if (state_ == LinkState::greeting) state_ = read_greeting();
-  const bool is_opening = state_ == LinkState::connecting || state_ == LinkState::greeting;
-  if (is_opening && shm_layout::boottime_ns() >= give_up_ns_) state_ = end(LinkState::full);
+  if (is_opening() && shm_layout::boottime_ns() >= give_up_ns_) state_ = end(LinkState::full);
   return state_;
 }
 
 // Nothing of a request is sent before the server has answered: one that is out of connections is
 // found out without an outcome in doubt.
 LinkState Link::greet() noexcept {
+  give_up_ns_ = shm_layout::boottime_ns() + open_timeout_ns;  // it may have been idle since
   char noop[binary::header_bytes];
   binary::Header header;
   header.magic = binary::request_magic;

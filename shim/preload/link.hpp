@@ -23,6 +23,8 @@ namespace ringfence::shim::preload {
 inline constexpr std::int64_t slice_ns = 100 * shm_layout::ns_per_ms;
 // A server that accepts and says nothing for so long has no connection to spare.
 inline constexpr std::int64_t open_timeout_ns = 250 * shm_layout::ns_per_ms;
+// How long the first request by a new connection waits for it: what a near server needs many times.
+inline constexpr std::int64_t greeting_wait_ns = 500'000;
 
 enum class LinkState : std::uint8_t {
   connecting,
@@ -55,8 +57,13 @@ class Link final : public Inbox {
   }
   // Never waits. False: there is no file for it.
   [[nodiscard]] bool begin(const SocketAddress& address) noexcept;
-  // How far opening has come; never waits.
+  // How far opening has come, waited for by greeting_wait_ns at most: a new connection's.
+  LinkState advance_soon() noexcept;
+  // The same; never waits.
   LinkState advance() noexcept;
+  [[nodiscard]] bool is_opening() const noexcept {
+    return state_ == LinkState::connecting || state_ == LinkState::greeting;
+  }
   [[nodiscard]] LinkState state() const noexcept { return state_; }
 
   // Sends what `output` holds, and then of `more` what goes at once. False: the connection is

@@ -115,7 +115,7 @@ Link* Overlay::take(const Attachment& attached, std::uint16_t index, bool is_bin
       if (idle == nullptr && now_ns < backend.shunned_until_ns) return nullptr;
     }
     if (idle == nullptr) break;
-    if (is_current(attached, *idle) && !idle->is_stale()) return idle;
+    if (is_current(attached, *idle) && (idle->is_opening() || !idle->is_stale())) return idle;
     delete idle;
   }
   const shm_layout::Control& control = attached.segment.reader().control();
@@ -149,8 +149,10 @@ bool Overlay::is_current(const Attachment& attached, Link& link) const noexcept 
 }
 
 void Overlay::give_back(Link* link) noexcept {
-  const bool is_usable = link->state() == LinkState::up && !link->is_broken() && link->is_clean() &&
-                         !link->has_entries() && !link->has_output();
+  // One that is opening serves the next session, be the connections of the application ever so short.
+  const bool is_idle = link->is_opening() || (link->state() == LinkState::up && link->is_clean());
+  const bool is_usable =
+      is_idle && !link->is_broken() && !link->has_entries() && !link->has_output();
   const Attachment* attached = attachment();
   if (!is_usable || attached == nullptr || !is_current(*attached, *link)) {
     delete link;

@@ -57,7 +57,7 @@ void Session::sweep_retired() noexcept {
   retired_.resize(kept);
 }
 
-// An open connection to a backend; null when there is none yet. Never waits.
+// An open connection to a backend; null when there is none yet. Waits for a new one, but hardly.
 Link* Session::link_to(std::uint16_t backend) {
   if (links_.size() <= backend) links_.resize(std::size_t{backend} + 1);
   Link*& link = links_[backend];
@@ -65,13 +65,14 @@ Link* Session::link_to(std::uint16_t backend) {
     retired_.reserve(retired_.size() + 1);
     retire(link);
   }
-  if (link == nullptr) {
+  const bool is_new = link == nullptr;
+  if (is_new) {
     link = overlay_->take(*attachment_, backend, reader_.is_binary());
     if (link == nullptr) return nullptr;
     if (link->state() == LinkState::up) watch_link(*link);
   }
   if (link->state() == LinkState::up) return link;
-  const LinkState state = link->advance();
+  const LinkState state = is_new ? link->advance_soon() : link->advance();
   if (state == LinkState::up) {
     watch_link(*link);
     return link;
