@@ -149,7 +149,8 @@ bool Overlay::is_current(const Attachment& attached, Link& link) const noexcept 
 }
 
 void Overlay::give_back(Link* link) noexcept {
-  // One that is opening serves the next session, be the connections of the application ever so short.
+  // One that is opening serves the next session, be the connections of the application ever so
+  // short.
   const bool is_idle = link->is_opening() || (link->state() == LinkState::up && link->is_clean());
   const bool is_usable =
       is_idle && !link->is_broken() && !link->has_entries() && !link->has_output();

@@ -111,7 +111,8 @@ void Session::close_links() noexcept {
   next_dial_ns_ = 0;
   agent_.reset();
   for (auto& count : agent_slots_) count = 0;
-  is_raw_ = is_left_ = is_broken_ = is_shut_ = is_holding_ = is_detached_ = is_watched_ = false;
+  is_raw_ = is_left_ = is_broken_ = is_shut_ = is_ending_ = is_holding_ = is_detached_ =
+      is_watched_ = false;
   reader_.clear();
   begun_.clear();
   held_.clear();
@@ -124,7 +125,10 @@ void Session::close_links() noexcept {
 }
 
 void Session::shut_down(int how) noexcept {
-  if (how == SHUT_WR) return;
+  if (how == SHUT_WR) {
+    is_ending_ = true;
+    return;
+  }
   is_shut_ = true;
   const std::unique_lock lock(sending_, std::try_to_lock);
   if (!lock.owns_lock()) return;

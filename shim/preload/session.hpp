@@ -163,6 +163,7 @@ class Session {
   std::atomic<bool> is_left_{false};    // and all that was answered before was taken
   std::atomic<bool> is_broken_{false};  // ECONNRESET until it is closed
   std::atomic<bool> is_shut_{false};    // nothing is received any more
+  std::atomic<bool> is_ending_{false};  // nothing is sent any more: who is silent is not waited for
   std::atomic<bool> is_holding_{false};
   std::atomic<bool> is_detached_{false};
   std::atomic<std::uint16_t> agent_slots_[256]{};  // keys under way through the agent, by slot

@@ -14,9 +14,11 @@ namespace {
 constexpr std::size_t direct_bytes_min = 4096;
 // What poll() takes in to see whether an answer is there, and what a peek may look ahead.
 constexpr std::size_t look_bytes = 4096;
-// How long a backend may say nothing when it is its turn though nobody lost it, and in the
-// middle of a value, after which there is nothing left to tell but a broken connection.
+// How long a backend may say nothing when it is its turn though nobody lost it; when the
+// application sends no more, as those do that gave up; and in the middle of a value, after which
+// there is nothing left to tell but a broken connection.
 constexpr std::int64_t answer_silence_ns = 2'000 * shm_layout::ns_per_ms;
+constexpr std::int64_t ending_silence_ns = 200 * shm_layout::ns_per_ms;
 constexpr std::int64_t value_silence_ns = 5'000 * shm_layout::ns_per_ms;
 // Between two looks at the view by a thread that may sleep.
 constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;
@@ -210,7 +212,9 @@ bool Session::give_up(Entry& entry, Link& link) noexcept {
   const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
   const Ticket& ticket = entry.keys[at].ticket;
   const bool has_moved = entry.segment->slot(ticket.slot).unfenced() != ticket.slot_word.unfenced();
-  const std::int64_t patience_ns = entry.is_inside_value ? value_silence_ns : answer_silence_ns;
+  const bool is_ending = is_ending_.load(std::memory_order_relaxed);
+  const std::int64_t silence_ns = is_ending ? ending_silence_ns : answer_silence_ns;
+  const std::int64_t patience_ns = entry.is_inside_value ? value_silence_ns : silence_ns;
   const bool is_silent = now_ns - entry.silent_since_ns >= patience_ns;
   if (!is_silent && (!has_moved || entry.is_inside_value)) return false;
   link.is_ended = true;
@@ -263,7 +267,8 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
   for (;;) {
     const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
     const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
-    if (has_ended && !is_raw_ && overlay_->has_lease() && stand_in()) {
+    const bool is_wanted = !is_raw_ && !is_ending_ && overlay_->has_lease();
+    if (has_ended && is_wanted && stand_in()) {
       errno = EAGAIN;
       if (!may_wait) return -1;
       continue;

@@ -121,6 +121,22 @@ TEST_P(PreloadEpoll, BackendHangsThenToldWithinItsTime) {
   host_.memcached(0).resume();
 }
 
+// node's clients end a connection so that they have waited long enough for, and its late end harms
+// the one they made instead.
+TEST_P(PreloadEpoll, BackendHangsAndTheApplicationEndsItsSideThenTheEndComesSoon) {
+  control(EPOLL_CTL_ADD, EPOLLIN);
+  const std::string key = host_.key_on(0);
+  host_.memcached(0).stop();
+  ask("get " + key + "\r\n");
+  const auto begun = Clock::now();
+  ASSERT_EQ(shutdown(fd(), SHUT_WR), 0);
+  EXPECT_EQ(read_by_events(5, 64), "END\r\n");
+  char byte = 0;
+  while (recv(fd(), &byte, 1, 0) != 0) ASSERT_NE(wait(5000), 0U);
+  EXPECT_LT(Clock::now() - begun, 1500ms);  // 200 ms and a tick; 2 s without
+  host_.memcached(0).resume();
+}
+
 TEST_P(PreloadEpoll, SlotMovesUnderADeleteThenTold) {
   control(EPOLL_CTL_ADD, EPOLLIN);
   const std::string key = host_.key_on(0);
