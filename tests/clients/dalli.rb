@@ -95,6 +95,21 @@ class Client
     whole&.close
   end
 
+  # A child that ends, its parent, then a child that goes on: all with the connection that was there.
+  def fork(key)
+    wanted = get(key)
+    child = Process.fork { exit!(get(key) == wanted ? 0 : 1) }
+    Process.wait(child)
+    return 'failed in the child' unless $?.success?
+    return 'failed in the parent' unless get(key) == wanted
+
+    child = Process.fork
+    return 'forked' if child.nil?
+
+    Process.wait(child)
+    exit 0
+  end
+
   private
 
   def found(value) = value.nil? ? nil : Hit.new(value)
@@ -104,7 +119,7 @@ class Client
 end
 
 OPERATIONS = %w[get gets gat set add replace append prepend cas set_noreply delete delete_noreply touch incr
-                decr get_many set_many delete_many flush version stats extras].freeze
+                decr get_many set_many delete_many flush version stats extras fork].freeze
 
 def read_payload(size) = $stdin.read(size + 1)[0, size]
 

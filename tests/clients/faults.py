@@ -11,6 +11,7 @@ KEYS, COUNTERS = 200, 20
 COUNTER_STEP = 1_000_000  # each counter counts in a range of its own
 SIZES = (10, 100, 100, 1000, 70_000, 300_000)
 PEACE_S, PEACES_MAX, HURT_S, SEED = 0.8, 4, 1.6, 5
+AGENT_GONE_S = 3.0  # its lease goes on for 2 s at most
 RETURN_PATIENCE_S = 15.0  # of a client, once all memcacheds serve again
 TELLING = ("get", "get_many", "set", "add", "append", "cas", "delete", "touch", "incr")
 LOOK_S = 0.2  # between two looks at the fleet
@@ -140,11 +141,11 @@ class Worker:
         return time.monotonic() - begun
 
 
-def hurt(worker, fleet, name, begin, end, echo):
+def hurt(worker, fleet, name, begin, end, echo, seconds=HURT_S):
     """One fault and the return from it."""
     worker.seen = {}
     begin()
-    done, bad = worker.work(HURT_S)
+    done, bad = worker.work(seconds)
     end()
     while fleet.serving() < len(fleet.memcacheds):
         again, bad_again = worker.work(LOOK_S)
@@ -186,7 +187,7 @@ def tell(worker, fleet):
     return told
 
 
-def run(adapter, kind, fleet, echo):
+def run(adapter, kind, fleet, echo, kills_agent):
     """All that is wrong, as sentences."""
     worker = Worker(adapter, kind)
     first, second = fleet.memcacheds[0], fleet.memcacheds[1]
@@ -194,6 +195,8 @@ def run(adapter, kind, fleet, echo):
         worker.work_in_peace("before any fault")
         hurt(worker, fleet, "killed", first.kill, first.await_answer, echo)
         hurt(worker, fleet, "hung", second.stop, second.resume, echo)
+        if kills_agent:
+            hurt(worker, fleet, "agent killed", fleet.kill_agent, fleet.start_agent_again, echo, AGENT_GONE_S)
         told = tell(worker, fleet)
         for operation, (outcome, result) in told.items():
             echo(f"no memcached: {operation}: {result} ({result.took_s * 1000:.0f} ms)")

@@ -140,6 +140,20 @@ class Fleet:
                        f'[lease]\nlength = "{lease_s}s"\n[[pool]]\nlisten = ["127.0.0.1:{self.port}"]\nbackends = [{backends}]\n'
                        f"tags = {str(self.has_tags).lower()}\n{pool}")
 
+    def segment(self):
+        return f"{self.segments}/clients.default"
+
+    def kill_agent(self):
+        self.agent.kill()
+
+    def start_agent_again(self):
+        """With the state, the segment and the port that it had."""
+        def is_there():
+            self.agent.start()
+            return self.status() is not None
+        if not wait_until(is_there, START_PATIENCE_S, 0.1):
+            raise RuntimeError(f"ringfenced does not start again: see {self.folder}/ringfenced.log")
+
     def status(self):
         ran = subprocess.run([f"{self.programs}/ringfencectl", "--control", f"{self.folder}/control.sock",
                               "status", "--json"], capture_output=True, check=False)

@@ -30,6 +30,9 @@ class Kind:
     random_operations: int = 400
     tells_failed_deletes: bool = True
     avoids: frozenset = frozenset()  # steps after which this client is of no use for a while
+    encodes_values: bool = False  # they are longer where they are stored
+    opening_share_max: float = 0.1  # preloaded: of its keys, those that find a connection not open yet
+    is_preloaded: bool = True
     key_bytes_max: dict = dataclasses.field(default_factory=dict)  # by variant, where it is not 250
 
     def answers(self, operation):
@@ -55,7 +58,7 @@ def php(name, script, extension, variants, package, **settings):
 KINDS = [
     Kind("libmemcached_tools", ("text", "binary"), "libmemcached-tools",  # a process each
          (PYTHON, "-B", str(HERE / "libmemcached_tools.py")), ("memccat", "--version"),
-         pause_s=0.01, pipelined=100, random_operations=60),
+         pause_s=0.01, pipelined=100, random_operations=60, opening_share_max=0.25),
     Kind("libmemcached", ("text", "binary", "buffered"), "libmemcached-dev", ("@clients_libmemcached",),
          ("test", "-x", "@clients_libmemcached")),
     python("pymemcache", "pymemcache_client.py", "pymemcache", ("timeouts", "no_timeouts"),
@@ -68,7 +71,8 @@ KINDS = [
            told={"touch": ("not_found",)},  # mg with T: a get
            key_bytes_max={"base64": 186}),  # 248 in base64
     php("php_memcached", "php_memcached.php", "memcached",
-        ("text", "binary", "text_persistent", "binary_persistent"), "php-memcached"),
+        ("text", "binary", "text_persistent", "binary_persistent"), "php-memcached",
+        opening_share_max=0.2),  # it shuts each connection down, and with it those behind it
     php("php_memcache", "php_memcache.php", "memcache", ("text", "persistent"), "php-memcache",
         tells_failed_deletes=False, told={name: ("not_found",) for name in ("delete", "incr")},
         # It takes these answers of a server for the server's failure.
@@ -77,8 +81,18 @@ KINDS = [
          (RUBY, "-e", "require 'dalli'"), told={"cas": ("exists",)}),
     Kind("memcached_fast", ("text",), "libcache-memcached-fast-perl", (PERL, str(HERE / "memcached_fast.pl")),
          (PERL, "-MCache::Memcached::Fast", "-e", "1")),
+    Kind("memcached_perl", ("text",), "libcache-memcached-perl", (PERL, str(HERE / "memcached.pl")),
+         (PERL, "-MCache::Memcached", "-e", "1"), tells_failed_deletes=False,
+         told={name: ("not_found",) for name in ("delete", "incr")}),
     Kind("memjs", ("binary",), "npm's memjs, with nodejs and npm", ("node", str(HERE / "memjs.js")),
-         ("npm", "--version"), told={name: ("error",) for name in ("set", "add", "append")}),
+         ("npm", "--version"), told={name: ("error",) for name in ("set", "add", "append")},
+         # It does not see the end of a preloaded connection that it ended, and then waits for ever.
+         is_preloaded=False),
+    Kind("memcached_node", ("text",), "npm's memcached, with nodejs and npm",
+         ("node", str(HERE / "memcached.js")), ("npm", "--version"), encodes_values=True,
+         # A command right behind a failed one finds the server failed, for 1 ms.
+         tells_failed_deletes=False, told={name: ("not_found", "error") for name in ("delete", "touch", "incr")},
+         is_preloaded=False),  # as memjs
     Kind("java", ("blocking", "nio"), "default-jdk-headless",
          ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", "@classes", "Sockets"),
          ("javac", "-version")),

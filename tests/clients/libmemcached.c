@@ -1,16 +1,16 @@
 // A program on libmemcached. Protocol of the pipe: README.md of this folder. Variants:
 //   text, binary  each command waits for its answer, but for those that ask for none
-//   buffered      text; writes are gathered and ask for no answer, a get sends them first.
-//   (libmemcached
-//                 then does not read the answers of version and stats either: they are left out.)
-// libmemcached waits for a server that it has lost 2 s before it tries it again: RETRY_TIMEOUT, 1 s
-// here.
-#define _POSIX_C_SOURCE 200809L  // strtok_r
+//   buffered      text; writes are gathered and ask for no answer, a get sends them first. (The
+//                 answers of version and stats are not read either then: they are left out.)
+// libmemcached tries a server that it has lost again after 2 s: RETRY_TIMEOUT, here 1 s.
+#define _POSIX_C_SOURCE 200809L  // strtok_r, fork
 #include <libmemcached/memcached.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { key_bytes_max = 256, words_max = 4, line_bytes_max = 1024 };
 
@@ -326,6 +326,29 @@ static const char* further(const char* key) {
   return number == 41 ? NULL : "failed increment_with_initial";
 }
 
+static bool is_there(const char* key) {
+  memcached_return_t code = MEMCACHED_ERROR;
+  free(memcached_get(client, key, strlen(key), &(size_t){0}, &(uint32_t){0}, &code));
+  return code == MEMCACHED_SUCCESS;
+}
+
+// A child that ends, its parent, then a child that goes on: all with the connection that was there.
+static const char* forked(const char* key) {
+  int status = 1;
+  if (fork() == 0) {
+    _exit(is_there(key) ? 0 : 1);
+  }
+  wait(&status);
+  if (status != 0 || !is_there(key)) {
+    return status != 0 ? "failed in the child" : "failed in the parent";
+  }
+  if (fork() != 0) {
+    wait(&status);
+    exit(0);
+  }
+  return "forked";
+}
+
 // --- which operation
 
 static void perform_with_value(const struct words* words) {
@@ -373,6 +396,8 @@ static void perform_with_key(const char* verb, const char* key, const char* numb
   } else if (strcmp(verb, "extras") == 0) {
     const char* failure = further(key);
     printf("%s\n", failure == NULL ? "ok" : failure);
+  } else if (strcmp(verb, "fork") == 0) {
+    printf("%s\n", forked(key));
   } else {
     count(verb, key, strtoull(number, NULL, 10));
   }
@@ -382,10 +407,10 @@ static void perform(const struct words* words) {
   const char* verb = words->at[0];
   if (strcmp(verb, "abilities") == 0) {
     printf(is_buffered
-               ? "abilities get gets set_noreply delete_noreply get_many set_many\n"
+               ? "abilities get gets set_noreply delete_noreply get_many set_many fork\n"
                : "abilities get gets set add replace append prepend cas set_noreply delete "
                  "delete_noreply touch incr decr get_many set_many delete_many flush version "
-                 "stats extras\n");
+                 "stats extras fork\n");
   } else if (strstr(verb, "_many") != NULL) {
     perform_with_many(words);
   } else if (words->at[3] != NULL) {

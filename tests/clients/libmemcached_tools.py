@@ -18,6 +18,13 @@ def program(name):
     return shutil.which("memc" + name[3:]) or shutil.which(name) or sys.exit(f"{name} is missing")
 
 
+def pass_on_counts(output):
+    """What the preload counted in a tool is for standard error; the rest is returned."""
+    lines = output.splitlines(keepends=True)
+    sys.stderr.writelines(line.decode() for line in lines if line.startswith(b"ringfence["))
+    return b"".join(line for line in lines if not line.startswith(b"ringfence["))
+
+
 class Tools:
     def __init__(self, host, port, variant):
         self.server = f"{host}:{port}"
@@ -27,8 +34,10 @@ class Tools:
     def run(self, name, *arguments, protocol=True):
         command = [program(name), f"--servers={self.server}", *(self.protocol if protocol else []),
                    *arguments]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False)
+        ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False)
+        ran.stdout = pass_on_counts(ran.stdout)
+        return ran
 
     def path(self, key):
         return os.path.join(self.folder.name, key)
@@ -119,7 +128,7 @@ class Tools:
                    *(["-B"] if self.protocol else [])]
         ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False, cwd=self.folder.name)
-        text = ran.stdout.decode(errors="replace")
+        text = pass_on_counts(ran.stdout).decode(errors="replace")
         failures = re.findall(r"(?:verify_failed|verify_misses|unexpired_unget): *([0-9]+)", text)
         if ran.returncode != 0 or any(int(number) for number in failures):
             return f"failed memaslap {ran.returncode} {text}"

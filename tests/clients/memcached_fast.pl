@@ -2,7 +2,9 @@
 # libcache-memcached-fast-perl, as it comes; noreply where a result is not used. Protocol of the pipe: README.md of this folder.
 use strict;
 use warnings;
+use FindBin;
 use Cache::Memcached::Fast;
+require "$FindBin::Bin/serve.pl";
 
 my $VALUE_BYTES_MAX = 2 * 1024 * 1024;    # the server is to decide
 my ($host, $port) = @ARGV;
@@ -22,14 +24,6 @@ sub number {
     my ($result) = @_;
     return "error undef" unless defined $result;
     return $result eq "" ? "not_found" : "number " . ($result + 0);
-}
-sub hit { return defined $_[0] ? "hit " . length($_[0]) . "\n$_[0]" : "miss" }
-
-sub many {
-    my ($found) = @_;
-    return "error undef" unless defined $found;
-    return join "\n", "many " . keys %$found,
-        map { "$_ " . length($found->{$_}) . "\n$found->{$_}" } keys %$found;
 }
 
 # The compression of large texts, references in the flags, several outcomes in one call.
@@ -53,7 +47,7 @@ sub extras {
     return "ok";
 }
 
-my %operations = (
+serve(
     get  => sub { return hit($client->get($_[0])) },
     gat  => sub { return hit($client->gat($_[1], $_[0])) },
     gets => sub {
@@ -86,50 +80,3 @@ my %operations = (
     version     => sub { return "version " . ((values %{ $client->server_versions })[0] // "error") },
     extras      => \&extras,
 );
-
-my %with_value  = map { $_ => 1 } qw(set add replace append prepend cas set_noreply);
-my %with_number = map { $_ => 1 } qw(gat touch incr decr);
-
-sub read_payload {
-    my ($size) = @_;
-    my $data = "";
-    while (length $data < $size + 1) {
-        read(STDIN, $data, $size + 1 - length $data, length $data) or exit 0;
-    }
-    return substr $data, 0, $size;
-}
-
-sub read_line {
-    my $line = <STDIN>;
-    chomp $line;
-    return $line;
-}
-
-sub read_arguments {
-    my ($operation, @words) = @_;
-    return ($words[0], $words[1], read_payload($words[2])) if $with_value{$operation};
-    return @words[0, 1] if $with_number{$operation};
-    return [map { read_line() } 1 .. $words[0]] if $operation =~ /^(get|delete)_many$/;
-    return @words unless $operation eq "set_many";
-    my %pairs;
-    for (1 .. $words[1]) {
-        my ($key, $size) = split / /, read_line();
-        $pairs{$key} = read_payload($size);
-    }
-    return ($words[0], \%pairs);
-}
-
-binmode STDIN;
-binmode STDOUT;
-$| = 1;
-while (my $line = <STDIN>) {
-    chomp $line;
-    my ($operation, @words) = split / /, $line;
-    if ($operation eq "abilities") {
-        print "abilities @{[sort keys %operations]}\n";
-        next;
-    }
-    my @arguments = read_arguments($operation, @words);
-    my $reply = eval { $operations{$operation}->(@arguments) } // "error " . ($@ =~ s/\n/ /gr);
-    print $reply, "\n";
-}

@@ -23,6 +23,9 @@ final class PhpMemcache
     {
         if ($this->client === null || ++$this->used % self::OPERATIONS_A_REQUEST === 0) {
             $is_persistent = $this->variant === 'persistent';
+            if (!$is_persistent) {
+                $this->client?->close(); // else each connection stays open until the script's end
+            }
             $this->client = new Memcache();
             $this->client->addServer($this->host, $this->port, $is_persistent, 1, self::TIMEOUT_S,
                 self::RETRY_S);

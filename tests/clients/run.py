@@ -20,6 +20,7 @@ sys.path.append(str(HERE.parent / "live" / "netns"))  # processes.py
 import faults
 import fleet as fleets
 import kinds
+import preload
 from adapter import Adapter, Ended, Hang
 from suite import Suite, differences
 
@@ -29,6 +30,7 @@ SHOWN_MAX = 20
 PARTS = ("plain", "tagged", "untagged", "faults")
 BEGIN_PATIENCE_S = 30.0  # a JVM on a busy machine
 NPM_PATIENCE_S = 120
+PRELOADED_TIMES = 5  # as many random operations
 
 
 def arguments():
@@ -38,8 +40,10 @@ def arguments():
     parser.add_argument("--bin", help="the build's bin/")
     parser.add_argument("--scratch", help="where packages of npm and classes are kept between runs")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--preload", metavar="LIBRARY", help="what the client is preloaded with, except at one "
+                        "memcached; the agent is killed too, and what was not inline is named")
     parser.add_argument("--folder", help="where logs are kept; default: in /tmp, and removed when all is well")
-    parser.add_argument("--list", action="store_true", help="clients and variants, a line each")
+    parser.add_argument("--list", action="store_true", help="clients and variants, a line each; with --preload, those that are preloaded")
     return parser.parse_args()
 
 
@@ -58,7 +62,7 @@ class Prepared:
         with open(self.scratch / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # variants run side by side
             self.environment = {}
-            if kind.name == "memjs":
+            if kind.command[0] == "node":
                 self.install_packages()
             if kind.name == "java":
                 self.compile_classes()
@@ -101,17 +105,27 @@ class Run:
     def echo(self, text):
         print(f"{time.monotonic() - self.begun:6.1f} s  {text}", flush=True)
 
-    def adapter(self, port, part):
-        adapter = Adapter(self.prepared.command(port, self.variant), self.prepared.environment,
-                          f"{self.folder}/{part}.log")
+    def adapter(self, port, part, segment):
+        environment = dict(self.prepared.environment)
+        if segment and self.settings.preload:
+            environment.update(preload.environment(self.settings.preload, segment))
+        adapter = Adapter(self.prepared.command(port, self.variant), environment, f"{self.folder}/{part}.log")
         adapter.begin(BEGIN_PATIENCE_S)
         return adapter
 
-    def suite(self, port, part):
+    def close(self, adapter, part, opening_share_max):
+        adapter.close()
+        if not self.settings.preload or part == "plain":
+            return
+        counts = preload.Counts(adapter.log_path)
+        self.echo(f"{part}: {counts}")
+        self.failures += [f"{part}: {text}" for text in counts.wrong(opening_share_max)]
+
+    def suite(self, port, part, segment=None):
         """The transcript."""
         longest = self.kind.key_bytes_max.get(self.variant, KEY_BYTES_MAX)
         largest = {key: fleets.largest_value(port, key) for key in ("L", "L" * longest)}
-        adapter = self.adapter(port, part)
+        adapter = self.adapter(port, part, segment)
         suite = Suite(adapter, largest, self.kind)
         try:
             suite.run()
@@ -119,7 +133,7 @@ class Run:
             suite.failures.append(f"a call did not return after {suite.transcript[-1][0]}")
         except Ended as error:
             suite.failures.append(f"the client ended after {suite.transcript[-1][0]}: {error}")
-        adapter.close()
+        self.close(adapter, part, self.kind.opening_share_max)
         self.echo(f"{part}: {len(suite.transcript)} steps, {len(suite.failures)} wrong, largest values "
                   f"{sorted(largest.values())}, slowest {suite.slowest[0]:.2f} s: {suite.slowest[1]}")
         self.failures += [f"{part}: {text}" for text in suite.failures]
@@ -134,12 +148,12 @@ class Run:
             fleet.close()
 
     def faults(self, fleet):
-        adapter = self.adapter(fleet.port, "faults")
+        adapter = self.adapter(fleet.port, "faults", fleet.segment())
         try:
-            wrong = faults.run(adapter, self.kind, fleet, self.echo)
+            wrong = faults.run(adapter, self.kind, fleet, self.echo, bool(self.settings.preload))
         except Ended as error:
             wrong = [f"the client ended: {error}"]
-        adapter.close()
+        self.close(adapter, "faults", 1)
         self.failures += [f"faults: {text}" for text in wrong]
 
     def run(self, parts):
@@ -151,7 +165,7 @@ class Run:
         for part, has_tags in (("tagged", True), ("untagged", False)):
             if part in parts:
                 seen = self.with_fleet(has_tags, True,
-                                       lambda fleet, name=part: self.suite(fleet.port, name))
+                                       lambda fleet, name=part: self.suite(fleet.port, name, fleet.segment()))
                 self.failures += [f"{part}: {text}" for text in differences(expected, seen)[:10]]
         if "faults" in parts:
             self.with_fleet(True, False, self.faults)
@@ -160,7 +174,7 @@ class Run:
 def main():
     settings = arguments()
     if settings.list:
-        for kind in kinds.KINDS:
+        for kind in (kind for kind in kinds.KINDS if kind.is_preloaded or not settings.preload):
             print(*(f"{kind.name} {variant}" for variant in kind.variants), sep="\n")
         return 0
     kind = kinds.BY_NAME[settings.client]
@@ -170,6 +184,8 @@ def main():
     name = f"{kind.name}.{settings.variant}"
     places = {"@clients_libmemcached": f"{settings.bin}/clients_libmemcached"}
     kind = dataclasses.replace(kind, probe=tuple(places.get(word, word) for word in kind.probe))
+    if settings.preload:  # so that the openings of connections do not count for much
+        kind = dataclasses.replace(kind, random_operations=PRELOADED_TIMES * kind.random_operations)
     if not kind.is_installed():
         skip(name, f"{kind.package} is not installed: tools/setup test")
     folder = settings.folder or tempfile.mkdtemp(prefix="ringfence-clients-")

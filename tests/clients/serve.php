@@ -69,6 +69,30 @@ function reply_of(string|int|array|Hit $result): string
     return (is_int($result) ? "number $result" : str_replace("\n", ' ', $result)) . "\n";
 }
 
+// A child that ends, its parent, then a child that goes on: all with the connection that was there. A child
+// that ends as PHP does takes leave on it, so it does not end so.
+function forked(object $client, string $key): string
+{
+    $wanted = $client->get($key);
+    $child = pcntl_fork();
+    if ($child === 0) {
+        $client->get($key) == $wanted ? posix_kill(posix_getpid(), SIGKILL) : exit(1);
+    }
+    pcntl_waitpid($child, $status);
+    if (!pcntl_wifsignaled($status)) {
+        return 'failed in the child';
+    }
+    if ($client->get($key) != $wanted) {
+        return 'failed in the parent';
+    }
+    $child = pcntl_fork();
+    if ($child !== 0) {
+        pcntl_waitpid($child, $status);
+        exit(0);
+    }
+    return 'forked';
+}
+
 function serve(object $client): void
 {
     while (($line = fgets(STDIN)) !== false) {
@@ -76,11 +100,12 @@ function serve(object $client): void
         $operation = array_shift($words);
         if ($operation === 'abilities') {
             $able = array_filter(OPERATIONS, fn ($name) => method_exists($client, $name));
-            $reply = 'abilities ' . implode(' ', $able) . "\n";
+            $reply = 'abilities ' . implode(' ', $able) . " fork\n";
         } else {
             $arguments = read_arguments($operation, $words);
             try {
-                $reply = reply_of($client->$operation(...$arguments));
+                $result = $operation === 'fork' ? forked($client, ...$arguments) : $client->$operation(...$arguments);
+                $reply = reply_of($result);
             } catch (Throwable $error) {
                 $reply = 'error ' . str_replace("\n", ' ', $error->getMessage()) . "\n";
             }

@@ -1,6 +1,7 @@
 """The half of the pipe that clients in Python share: reads operations from standard input, hands them to
 a method of the same name, writes what it returned. The protocol: README.md of this folder."""
 
+import os
 import sys
 
 WITH_VALUE = {"set", "add", "replace", "append", "prepend", "cas", "set_noreply"}
@@ -56,11 +57,34 @@ def reply_of(result):
 
 def perform(client, operation, arguments):
     if operation == "abilities":
-        return " ".join(["abilities"] + [name for name in OPERATIONS if hasattr(client, name)])
+        names = [name for name in OPERATIONS if hasattr(client, name)]
+        return " ".join(["abilities", *names, *(["fork"] if hasattr(client, "get") else [])])
+    if operation == "fork":
+        return fork(client, *arguments)
     try:
         return getattr(client, operation)(*arguments)
     except Exception as error:  # pylint: disable=broad-except  # whatever a library raises is its answer
         return f"error {type(error).__name__}: {error}"
+
+
+def fork(client, key):
+    """A child that ends, its parent, then a child that goes on: all with the connection that was there."""
+    def got():
+        return reply_of(perform(client, "get", (key,)))
+
+    wanted = got()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if got() == wanted else 1)
+    if os.waitpid(child, 0)[1] != 0:
+        return "failed in the child"
+    if got() != wanted:
+        return "failed in the parent"
+    child = os.fork()
+    if child != 0:
+        os.waitpid(child, 0)
+        sys.exit(0)
+    return "forked"
 
 
 def serve(client):
