@@ -16,6 +16,8 @@
 #include <system_error>
 #include <utility>
 
+#include "tests/live/support/socket_use.hpp"
+
 namespace ringfence::live {
 namespace {
 
@@ -125,18 +127,26 @@ TextClient::~TextClient() {
 TextClient::TextClient(TextClient&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       name_(std::move(other.name_)),
-      buffer_(std::move(other.buffer_)) {}
+      buffer_(std::move(other.buffer_)),
+      use_(std::move(other.use_)) {}
 
 TextClient& TextClient::operator=(TextClient&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(name_, other.name_);
   std::swap(buffer_, other.buffer_);
+  std::swap(use_, other.use_);
   return *this;
+}
+
+void TextClient::use(std::unique_ptr<SocketUse> how) {
+  use_ = std::move(how);
+  use_->begin(fd_);
 }
 
 void TextClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        use_ ? use_->send(fd_, bytes) : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) {
       fail(name_, std::string("send: ") + std::strerror(errno));
     }
@@ -146,7 +156,8 @@ void TextClient::send(std::string_view bytes) {
 
 void TextClient::fill() {
   std::array<char, read_bytes_max> chunk{};
-  const ssize_t count = recv(fd_, chunk.data(), chunk.size(), 0);
+  const ssize_t count = use_ ? use_->receive(fd_, chunk.data(), chunk.size())
+                             : recv(fd_, chunk.data(), chunk.size(), 0);
   if (count < 0) {
     fail(name_, std::string("recv: ") + std::strerror(errno));
   }

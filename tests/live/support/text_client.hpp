@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "tests/live/support/wait.hpp"
 
 namespace ringfence::live {
+
+class SocketUse;  // socket_use.hpp
 
 class TextClient {
  public:
@@ -23,6 +26,8 @@ class TextClient {
   TextClient(const TextClient&) = delete;
   TextClient& operator=(const TextClient&) = delete;
 
+  // From now on bytes go and come in this way.
+  void use(std::unique_ptr<SocketUse> how);
   void send(std::string_view bytes);
   [[nodiscard]] std::string read_line();  // without CRLF
   [[nodiscard]] std::string read_bytes(std::size_t count);
@@ -46,6 +51,7 @@ class TextClient {
   int fd_ = -1;
   std::string name_;
   std::string buffer_;
+  std::unique_ptr<SocketUse> use_;
 };
 
 // A port of 127.0.0.1 that was free a moment ago.
