@@ -103,11 +103,11 @@ class Plain:
 class Fleet:
     """One agent and its memcacheds."""
 
-    def __init__(self, folder, programs, has_tags, is_patient):
+    def __init__(self, folder, programs, has_tags, is_patient, backends=BACKENDS):
         self.programs = programs
         self.folder = tempfile.mkdtemp(prefix="fleet-", dir=folder)
         self.segments = tempfile.mkdtemp(prefix="ringfence-clients-", dir="/dev/shm")
-        self.memcacheds = [Memcached(self.folder, i + 1) for i in range(BACKENDS)]
+        self.memcacheds = [Memcached(self.folder, i + 1) for i in range(backends)]
         self.has_tags, self.is_patient = has_tags, is_patient
         self.port, self.agent = 0, None
 
@@ -164,7 +164,7 @@ class Fleet:
         return json.dumps(self.status()).count('"state": "serving"')
 
     def await_all_serving(self):
-        if not wait_until(lambda: self.serving() == BACKENDS, RETURN_PATIENCE_S, 0.2):
+        if not wait_until(lambda: self.serving() == len(self.memcacheds), RETURN_PATIENCE_S, 0.2):
             raise RuntimeError(f"not all memcacheds serve: see {self.folder}/ringfenced.log")
 
     def close(self):
