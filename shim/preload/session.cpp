@@ -133,7 +133,8 @@ void Session::shut_down(int how) noexcept {
   const std::unique_lock lock(sending_, std::try_to_lock);
   if (!lock.owns_lock()) return;
   for (const Link* link : links_) {
-    if (link != nullptr && link->fd() >= 0) real::shutdown(link->fd(), SHUT_RDWR);
+    const bool is_awaited = link != nullptr && link->has_entries();  // others are for who comes next
+    if (is_awaited && link->fd() >= 0) real::shutdown(link->fd(), SHUT_RDWR);
   }
 }
 
