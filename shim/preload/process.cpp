@@ -196,6 +196,11 @@ void Process::forget(int fd) noexcept {
   }
 }
 
+void Process::forget_replaced(int fd) noexcept {
+  const SessionReference session = session_of(fd);
+  if (session && session->is_replaced()) forget(fd);
+}
+
 void Process::before_fork() {
   process().mutex_.lock();
   for (const auto& overlay : process().overlays_) overlay->before_fork();

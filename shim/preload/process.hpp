@@ -30,6 +30,8 @@ class Process {
   [[nodiscard]] bool is_own() const noexcept;
   // Before a file goes: nothing of it is known afterwards.
   void forget(int fd) noexcept;
+  // The same, if another socket has its number now: it was closed past libc.
+  void forget_replaced(int fd) noexcept;
 
  private:
   enum class Wish : std::uint8_t { unknown, on, off };

@@ -69,6 +69,7 @@ inline constinit Real<int (*)(int, fd_set*, fd_set*, fd_set*, const timespec*, c
     pselect{"pselect"};
 inline constinit Real<int (*)(int, int, int, epoll_event*)> epoll_ctl{"epoll_ctl"};
 inline constinit Real<int (*)(int)> close{"close"};
+inline constinit Real<long (*)(long, long, long, long, long, long, long)> syscall{"syscall"};
 inline constinit Real<int (*)(unsigned, unsigned, int)> close_range{"close_range"};
 inline constinit Real<int (*)(int)> dup{"dup"};
 inline constinit Real<int (*)(int, int)> dup2{"dup2"};

@@ -14,12 +14,24 @@ namespace {
 constexpr int write_slices = 5;
 constexpr int write_slice_ms = 10;
 
+// What no other socket has; 0: it is none.
+std::uint64_t cookie_of(int fd) noexcept {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 }  // namespace
+
+bool Session::is_replaced() const noexcept {
+  return cookie_of(fd_) != cookie_.load(std::memory_order_relaxed);
+}
 
 bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
   agent_.reset(new (std::nothrow) Link(fd));
   if (agent_ == nullptr || !fifo_.prepare()) return false;
   fd_ = fd;
+  cookie_ = cookie_of(fd);
   overlay_ = &overlay;
   attachment_ = overlay.attachment();
   is_nonblocking_ = is_nonblocking;
@@ -41,6 +53,7 @@ bool Session::stand_in() noexcept {
   real::close(pair[0]);
   quiet_peer_.close();
   if (!is_done || !quiet_peer_.adopt(pair[1])) return false;
+  cookie_ = cookie_of(fd_);
   real::fcntl(fd_, F_SETFL, flags);
   // The old file took its place in the application's sets with it.
   for (const Watches::Watch& watch : watches_.all()) {
@@ -133,7 +146,8 @@ void Session::shut_down(int how) noexcept {
   const std::unique_lock lock(sending_, std::try_to_lock);
   if (!lock.owns_lock()) return;
   for (const Link* link : links_) {
-    const bool is_awaited = link != nullptr && link->has_entries();  // others are for who comes next
+    const bool is_awaited =
+        link != nullptr && link->has_entries();  // others are for who comes next
     if (is_awaited && link->fd() >= 0) real::shutdown(link->fd(), SHUT_RDWR);
   }
 }

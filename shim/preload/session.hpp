@@ -47,6 +47,8 @@ class Session {
   void release() noexcept;
   void after_fork_in_child() noexcept;
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  // Whether its number is another socket's now.
+  [[nodiscard]] bool is_replaced() const noexcept;
 
   // --- What the application does. As the system calls: errno tells.
   ssize_t send(const iovec* pieces, std::size_t count, int flags) noexcept;
@@ -155,6 +157,7 @@ class Session {
   // 0: nobody's. One for the file, one for each call that is under way.
   std::atomic<std::uint32_t> references_{0};
   int fd_ = -1;
+  std::atomic<std::uint64_t> cookie_{0};  // of the application's socket; relaxed
   Overlay* overlay_ = nullptr;
   std::atomic<bool> is_nonblocking_{false};  // these relaxed: as racy as in the kernel
   std::atomic<std::int64_t> receive_timeout_ns_{0};

@@ -32,7 +32,6 @@ class Kind:
     avoids: frozenset = frozenset()  # steps after which this client is of no use for a while
     encodes_values: bool = False  # they are longer where they are stored
     opening_share_max: float = 0.1  # preloaded: of its keys, those that find a connection not open yet
-    is_preloaded: bool = True
     key_bytes_max: dict = dataclasses.field(default_factory=dict)  # by variant, where it is not 250
 
     def answers(self, operation):
@@ -85,14 +84,11 @@ KINDS = [
          (PERL, "-MCache::Memcached", "-e", "1"), tells_failed_deletes=False,
          told={name: ("not_found",) for name in ("delete", "incr")}),
     Kind("memjs", ("binary",), "npm's memjs, with nodejs and npm", ("node", str(HERE / "memjs.js")),
-         ("npm", "--version"), told={name: ("error",) for name in ("set", "add", "append")},
-         # It does not see the end of a preloaded connection that it ended, and then waits for ever.
-         is_preloaded=False),
+         ("npm", "--version"), told={name: ("error",) for name in ("set", "add", "append")}),
     Kind("memcached_node", ("text",), "npm's memcached, with nodejs and npm",
          ("node", str(HERE / "memcached.js")), ("npm", "--version"), encodes_values=True,
          # A command right behind a failed one finds the server failed, for 1 ms.
-         tells_failed_deletes=False, told={name: ("not_found", "error") for name in ("delete", "touch", "incr")},
-         is_preloaded=False),  # as memjs
+         tells_failed_deletes=False, told={name: ("not_found", "error") for name in ("delete", "touch", "incr")}),
     Kind("java", ("blocking", "nio"), "default-jdk-headless",
          ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", "@classes", "Sockets"),
          ("javac", "-version")),

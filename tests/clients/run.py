@@ -174,7 +174,7 @@ class Run:
 def main():
     settings = arguments()
     if settings.list:
-        for kind in (kind for kind in kinds.KINDS if kind.is_preloaded or not settings.preload):
+        for kind in kinds.KINDS:
             print(*(f"{kind.name} {variant}" for variant in kind.variants), sep="\n")
         return 0
     kind = kinds.BY_NAME[settings.client]

@@ -1,9 +1,11 @@
 // The calls that applications make, on a preloaded connection: each behaves as on any other.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -249,6 +251,29 @@ TEST_F(PreloadSockets, AnotherThreadShutsItDownThenTheReaderIsWoken) {
   EXPECT_LT(Clock::now() - start, 800ms);
   ender.join();
   host_.memcached(0).resume();
+}
+
+// libuv closes by syscall(), and some by no function of libc at all.
+TEST_F(PreloadSockets, ClosedPastLibcWhileAnAnswerIsUnderWayThenTheNextSocketOfThatNumberIsItsOwn) {
+  allowed_ = 4;
+  using Close = int (*)(int);
+  void* libc = dlopen("libc.so.6", RTLD_LAZY);
+  const auto close_of_libc = reinterpret_cast<Close>(dlsym(libc, "close"));
+  const Close ways[] = {[](int fd) { return static_cast<int>(syscall(SYS_close, fd)); },
+                        close_of_libc};
+  for (const Close end : ways) {
+    const int first = connect_to(host_.address());
+    ASSERT_EQ(send(first, "get k\r\n", 7, 0), 7);
+    ASSERT_EQ(end(first), 0);
+    const int second = connect_to(host_.address());
+    ASSERT_EQ(second, first);
+    ASSERT_EQ(send(second, "get x\r\n", 7, 0), 7);
+    std::string answer(5, '\0');
+    EXPECT_EQ(recv(second, answer.data(), answer.size(), MSG_WAITALL), 5);
+    EXPECT_EQ(answer, "END\r\n");
+    close(second);
+  }
+  dlclose(libc);
 }
 
 TEST_F(PreloadSockets, ConnectionsComeAndGoThenFilesDoNot) {

@@ -1,7 +1,10 @@
 // Everything that ends or copies a descriptor. The preload's own are not there for the application:
 // it neither closes them by accident nor takes their number from under us.
+#include <sys/syscall.h>
+
 #include <cerrno>
 #include <climits>
+#include <cstdarg>
 
 #include "shim/preload/interpose/exported.hpp"
 
@@ -30,6 +33,17 @@ void leave(int fd) {
 }
 
 }  // namespace
+
+// libuv closes its files so. Six words are read whatever was passed, as libc's own does.
+RINGFENCE_EXPORTED long syscall(long number, ...) {
+  long words[6];
+  va_list passed;
+  va_start(passed, number);
+  for (long& word : words) word = va_arg(passed, long);
+  va_end(passed);
+  if (number == SYS_close) return close(static_cast<int>(words[0]));
+  return real::syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
 
 RINGFENCE_EXPORTED int close(int fd) {
   if (!is_ours_to_mind(fd)) return real::close(fd);

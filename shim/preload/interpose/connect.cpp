@@ -7,7 +7,8 @@ namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
 
 RINGFENCE_EXPORTED int connect(int fd, const sockaddr* address, socklen_t size) {
-  // A second call on one descriptor asks how far the first has come.
+  // A second call on one socket asks how far the first has come.
+  preload::process().forget_replaced(fd);
   preload::Overlay* overlay =
       preload::descriptors.is_known(fd) ? nullptr : preload::process().find(address, size);
   const int outcome = real::connect(fd, address, size);
