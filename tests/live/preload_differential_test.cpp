@@ -3,10 +3,13 @@
 // with one plain memcached's answers.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "tests/live/support/binary_stream.hpp"
 #include "tests/live/support/differential.hpp"
 #include "tests/live/support/meta_side.hpp"
 #include "tests/live/support/preloaded.hpp"
+#include "tests/live/support/random_socket_use.hpp"
 #include "tests/live/support/socket_use.hpp"
 #include "tests/live/support/text_stream.hpp"
 
@@ -91,6 +94,40 @@ TEST_P(PreloadDifferential, RandomTextStreamThenMemcachedsOwnAnswers) {
 
 TEST_P(PreloadDifferential, RandomBinaryStreamThenMemcachedsOwnAnswers) {
   expect_memcacheds_answers_with<Binary>(GetParam());
+}
+
+// The same random calls, on the same random stream, on a preloaded connection and on a plain one to
+// one memcached. RINGFENCE_TEST_SOCKET_CALLS: how many streams; RINGFENCE_TEST_SEED: the first.
+template <typename Protocol>
+void expect_same_answers_by_random_calls() {
+  using Side = typename Protocol::Side;
+  expect_preloaded();
+  PortHost host{patient_settings()};
+  const Memcached plain;
+  const auto number = [](const char* name, unsigned usual) {
+    const char* said = std::getenv(name);
+    return said == nullptr ? usual : static_cast<unsigned>(std::atoi(said));
+  };
+  const unsigned first = number("RINGFENCE_TEST_SEED", 1);
+  const unsigned count = number("RINGFENCE_TEST_SOCKET_CALLS", 12);
+  for (unsigned seed = first; seed < first + count; ++seed) {
+    typename Protocol::Stream source{seed};
+    const std::string stream = source.make(100);
+    const auto answers = [&](TextClient client) {
+      client.use(random_socket_use(seed));
+      return answers_of<Protocol>(Side{std::move(client)}, stream, nullptr);
+    };
+    const std::string expected = answers(plain.client());
+    ASSERT_EQ(answers(host.client()), expected) << "seed " << seed;
+  }
+}
+
+TEST(PreloadCalls, RandomCallsOnATextStreamThenMemcachedsOwnAnswers) {
+  expect_same_answers_by_random_calls<Text>();
+}
+
+TEST(PreloadCalls, RandomCallsOnABinaryStreamThenMemcachedsOwnAnswers) {
+  expect_same_answers_by_random_calls<Binary>();
 }
 
 // A stream of 40 commands that is short enough to be cut everywhere.
