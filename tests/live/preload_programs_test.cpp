@@ -103,7 +103,7 @@ TEST(PreloadLibrary, ItsFileThenNeedsLibcAloneAndExportsWhatItStandsInFrontOf) {
       "__poll_chk __ppoll_chk __read_chk __recv_chk __recvfrom_chk close close_range closefrom "
       "connect dlopen dup dup2 dup3 epoll_ctl fclose fcntl fcntl64 fdopen ioctl poll ppoll "
       "pselect read readv recv recvfrom recvmmsg recvmsg select send sendfile sendfile64 "
-      "sendmmsg sendmsg sendto setsockopt shutdown splice write writev ");
+      "sendmmsg sendmsg sendto setsockopt shutdown splice syscall write writev ");
 }
 
 TEST(PreloadLibrary, ProgramWithAddressSanitizerThenItsRunTimeFirstAndBothWork) {
