@@ -22,13 +22,14 @@ int Bell::ring_in(std::int64_t ns) noexcept {
   itimerspec time{};
   time.it_value.tv_sec = ns / ns_per_second;
   time.it_value.tv_nsec = ns % ns_per_second;
+  // Before it is set, and by a clock that does not lag: who hears it ring never finds it still to.
+  rings_at_ns_ = shm_layout::boottime_ns() + ns;
   timerfd_settime(file, 0, &time, nullptr);
-  rings_at_ns_ = shm_layout::coarse_ns() + ns;
   return file;
 }
 
 int Bell::ring_within(std::int64_t ns) noexcept {
-  const std::int64_t now_ns = shm_layout::coarse_ns();
+  const std::int64_t now_ns = shm_layout::boottime_ns();
   const bool is_set = rings_at_ns_ > now_ns && rings_at_ns_ <= now_ns + ns;
   return is_set ? file_.get() : ring_in(ns);
 }

@@ -25,7 +25,7 @@ class Bell {
 
  private:
   HiddenFd file_;
-  std::int64_t rings_at_ns_ = 0;  // the coarse clock; 0: it is silent
+  std::int64_t rings_at_ns_ = 0;  // CLOCK_BOOTTIME; 0: it is silent
 };
 
 }  // namespace ringfence::shim::preload
