@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <new>
 
+#include "shim/preload/cancelled_later.hpp"
 #include "shim/preload/process.hpp"
 #include "shim/preload/real.hpp"
 
@@ -37,6 +38,7 @@ bool has_session(int end, const fd_set* to_read, const fd_set* to_write) noexcep
 }
 
 int Poller::run(std::int64_t timeout_ns) noexcept {
+  const CancelledLater cancelled_later;
   if (count_ > few) {
     many_.reset(new (std::nothrow) pollfd[count_ * places]);
     if (many_ == nullptr) {

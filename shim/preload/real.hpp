@@ -29,8 +29,9 @@ class Real {
     Function function = function_.load(std::memory_order_relaxed);
     return __builtin_expect(function != nullptr, 1) ? function : look_up();
   }
+  // Not noexcept: a thread that is cancelled while it waits there is unwound.
   template <typename... Arguments>
-  auto operator()(Arguments... arguments) noexcept {
+  auto operator()(Arguments... arguments) {
     return get()(arguments...);
   }
 

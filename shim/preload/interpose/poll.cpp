@@ -10,17 +10,28 @@ namespace real = preload::real;
 using ringfence::shm_layout::ns_per_ms;
 using ringfence::shm_layout::ns_per_second;
 
+namespace {
+
+// Apart, so that a call without a session needs no room on the stack.
+[[gnu::noinline]] int poll_sessions(pollfd* fds, nfds_t count, const sigset_t* signals,
+                                    std::int64_t timeout_ns) {
+  preload::Poller poller(fds, count, signals);
+  return poller.run(timeout_ns);
+}
+
+}  // namespace
+
 RINGFENCE_EXPORTED int poll(pollfd* fds, nfds_t count, int timeout_ms) {
   if (!preload::has_session(fds, count)) return real::poll(fds, count, timeout_ms);
-  preload::Poller poller(fds, count, nullptr);
-  return poller.run(timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms);
+  return poll_sessions(fds, count, nullptr, timeout_ms < 0 ? -1 : timeout_ms * ns_per_ms);
 }
 
 RINGFENCE_EXPORTED int ppoll(pollfd* fds, nfds_t count, const timespec* timeout,
                              const sigset_t* signals) {
   if (!preload::has_session(fds, count)) return real::ppoll(fds, count, timeout, signals);
-  preload::Poller poller(fds, count, signals);
-  return poller.run(timeout == nullptr ? -1 : timeout->tv_sec * ns_per_second + timeout->tv_nsec);
+  return poll_sessions(
+      fds, count, signals,
+      timeout == nullptr ? -1 : timeout->tv_sec * ns_per_second + timeout->tv_nsec);
 }
 
 RINGFENCE_EXPORTED int __poll_chk(pollfd* fds, nfds_t count, int timeout_ms, size_t) {
