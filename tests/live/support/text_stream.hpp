@@ -41,11 +41,13 @@ class TextStream {
     }
     return list;
   }
+  // A number, or what is none from its first byte on: memcached reads past the end of a blank.
   [[nodiscard]] std::string value() {
     if (below(3) == 0) return std::to_string(below(1000));  // for incr
     const bool is_large = below(10) == 0;
     std::string bytes(is_large ? below(70'000) : below(60), 'x');
     for (char& byte : bytes) byte = static_cast<char>(random_());
+    if (!bytes.empty()) bytes.front() = '\xff';
     return bytes;
   }
   [[nodiscard]] std::string noreply() { return below(5) == 0 ? " noreply" : ""; }
@@ -76,12 +78,15 @@ class TextStream {
   }
   // What memcached answers in one way. Whether mg shows a key encoded depends there on who stored
   // the item last, and how: so it asks for keys only where all of them are plain.
+  // And whether a stale item that is incremented stays stale, on whether a pipelined get's answer
+  // still holds it: those that are made stale have keys of their own, which nobody increments.
   [[nodiscard]] std::string meta(const std::string& end) {
-    const bool is_encoded = below(4) == 0;
-    const std::string plain = key();
+    const std::size_t kind = below(6);
+    const bool may_be_stale = kind != 4 && below(6) == 0;
+    const bool is_encoded = !may_be_stale && below(4) == 0;
+    const std::string plain = may_be_stale ? "old" + std::to_string(below(2)) : key();
     const std::string word = is_encoded ? encoded("b" + short_key()) : plain;
     std::string flags = is_encoded ? " b" : "";
-    const std::size_t kind = below(6);
     const bool is_get = kind < 2;
     if (below(3) == 0 && !(is_get && is_encoded)) flags += " k";
     if (below(3) == 0) flags += " O" + std::to_string(below(1000));
@@ -98,7 +103,7 @@ class TextStream {
       case 2:
         return meta_set(word, flags);
       case 3: {
-        const std::string extra = pick({"", "", " I T30", " C999999999"});
+        const std::string extra = may_be_stale ? " I T30" : pick({"", "", " C999999999"});
         return "md " + word + flags + extra + end;
       }
       case 4: {
