@@ -93,8 +93,12 @@ class Link final : public Inbox {
     budget_ = nullptr;
   }
 
-  // How many entries name it. Release and acquire: who sees none may free it.
-  void add_entry() noexcept { pushed_.store(pushed_.load(std::memory_order_relaxed) + 1); }
+  // How many entries name it. The sending side adds them, and alone reads how many it added
+  // (relaxed); the receiving side removes them: its release pairs with the acquire in
+  // has_entries(), the sending side's: who sees none may free it.
+  void add_entry() noexcept {
+    pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   void remove_entry() noexcept {
     popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }

@@ -26,6 +26,7 @@
 #include "shim/preload/commands.hpp"
 #include "shim/preload/fifo.hpp"
 #include "shim/preload/overlay.hpp"
+#include "shim/preload/relaxed.hpp"
 #include "shim/preload/report.hpp"
 #include "shim/preload/watches.hpp"
 
@@ -153,23 +154,38 @@ class Session {
 
   void close_links() noexcept;
   void await_writes() noexcept;
+  [[nodiscard]] bool is_raw() const noexcept { return is_raw_.load(std::memory_order_acquire); }
+  void become_raw() noexcept { is_raw_.store(true, std::memory_order_release); }
 
-  // 0: nobody's. One for the file, one for each call that is under way.
+  // 0: nobody's. One for the file, one for each call that is under way. Release and acquire: see
+  // adopt(), reference() and release().
   std::atomic<std::uint32_t> references_{0};
   int fd_ = -1;
-  std::atomic<std::uint64_t> cookie_{0};  // of the application's socket; relaxed
+  Relaxed<std::uint64_t> cookie_;  // of the application's socket
   Overlay* overlay_ = nullptr;
-  std::atomic<bool> is_nonblocking_{false};  // these relaxed: as racy as in the kernel
-  std::atomic<std::int64_t> receive_timeout_ns_{0};
-  std::atomic<std::int64_t> send_timeout_ns_{0};
-  std::atomic<bool> is_raw_{false};     // all bytes go to the agent, and come from there
-  std::atomic<bool> is_left_{false};    // and all that was answered before was taken
-  std::atomic<bool> is_broken_{false};  // ECONNRESET until it is closed
-  std::atomic<bool> is_shut_{false};    // nothing is received any more
-  std::atomic<bool> is_ending_{false};  // nothing is sent any more: who is silent is not waited for
-  std::atomic<bool> is_holding_{false};
-  std::atomic<bool> is_detached_{false};
-  std::atomic<std::uint16_t> agent_slots_[256]{};  // keys under way through the agent, by slot
+  Relaxed<bool> is_nonblocking_;
+  Relaxed<std::int64_t> receive_timeout_ns_;
+  Relaxed<std::int64_t> send_timeout_ns_;
+  Relaxed<bool> is_broken_;    // ECONNRESET until it is closed
+  Relaxed<bool> is_shut_;      // nothing is received any more
+  Relaxed<bool> is_ending_;    // nothing is sent any more: who is silent is not waited for
+  Relaxed<bool> is_detached_;  // the file is going
+  // Something stands behind a barrier, or may. The sending side's; a receiver that misses it looks
+  // again within a slice.
+  Relaxed<bool> is_holding_;
+  // All bytes go to the agent, and come from there. Release in become_raw(), acquire in is_raw():
+  // who sees it sees the entries that were pushed before.
+  std::atomic<bool> is_raw_{false};
+  // And all that was answered before was taken. Release where it is set, acquire in
+  // is_left_to_agent(): who sees it finds nothing in memory that comes before the file's bytes.
+  std::atomic<bool> is_left_{false};
+  // Keys under way through the agent, by filter_of() of their slots. Release and acquire: see
+  // note_agent_slot().
+  static constexpr std::uint32_t filter_count = 256;
+  [[nodiscard]] static constexpr std::uint32_t filter_of(std::uint32_t slot) noexcept {
+    return slot % filter_count;
+  }
+  std::atomic<std::uint16_t> agent_slots_[filter_count]{};
   Fifo fifo_;
 
   std::mutex sending_;  // what follows
@@ -204,13 +220,15 @@ class Session {
   std::string ready_;     // answered, and not taken by the application yet
   std::size_t ready_begin_ = 0;
 
-  std::mutex watching_;  // what follows, but for is_watched_
+  std::mutex watching_;  // what follows, but for the last two
   Watches watches_;
   Bell bell_;
-  Link* blocked_ = nullptr;  // the application waits to send; only compared and asked for its file
-  std::atomic<bool> is_watched_{false};
-  HiddenFd quiet_peer_;               // of the file that stands in
-  std::atomic<int> idle_readers_{0};  // threads that sleep until another one asks something
+  Link* blocked_ = nullptr;   // the application waits to send; only compared and asked for its file
+  HiddenFd quiet_peer_;       // of the file that stands in
+  Relaxed<bool> is_watched_;  // watch() rings for a call that misses it
+  // Threads that sleep until another one asks something. Sequentially consistent: see
+  // begin_idle_wait() and send_bytes().
+  std::atomic<int> idle_readers_{0};
 };
 
 // Keeps a session while a call is under way.

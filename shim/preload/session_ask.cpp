@@ -16,10 +16,6 @@ constexpr std::size_t gat_bytes_max = 1500;
 // Latency is looked at this often: two clock reads cost as much as a tenth of the rest.
 constexpr std::uint64_t timed_every = 16;
 
-constexpr std::size_t filter_of(std::uint32_t slot) noexcept {
-  return slot & 0xff;
-}
-
 std::string_view key_of(const Command& command) noexcept {
   if (command.meta != nullptr) return command.meta->command.key;
   return command.binary != nullptr ? command.binary->key : command.text->keys.front();

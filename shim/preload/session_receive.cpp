@@ -31,11 +31,10 @@ void pause() noexcept {
 }  // namespace
 
 ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
-  const bool may_wait =
-      (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
+  const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
   if (room == 0) return 0;
   std::unique_lock lock(receiving_);
-  if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
+  if (is_raw() && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
     lock.unlock();
@@ -53,7 +52,7 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
   } else {
     got = receive_now(to, room, may_wait);
   }
-  if (is_watched_.load(std::memory_order_relaxed)) {
+  if (is_watched_) {
     const int reason = errno;
     const Entry* head = fifo_.head();
     if (has_ready() || (got > 0 && static_cast<std::size_t>(got) == room)) {
@@ -93,7 +92,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
     early = take_ready(to, room);
     if (has_ready() || early == room) return static_cast<ssize_t>(early);
   }
-  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t timeout_ns = receive_timeout_ns_;
   std::int64_t end_ns = 0;
   Sink sink(to + early, room - early, ready_);
   const auto ended = [&](int reason) {
@@ -110,13 +109,13 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
   };
   for (;;) {
     const bool has_some = early + sink.size() > 0;
-    if (is_broken_.load(std::memory_order_relaxed)) return ended(ECONNRESET);
-    if (is_shut_.load(std::memory_order_relaxed)) {
+    if (is_broken_) return ended(ECONNRESET);
+    if (is_shut_) {
       return has_some ? ended(0) : 0;
     }
     Entry* entry = fifo_.head();
     if (entry == nullptr) {
-      if (is_holding_.load(std::memory_order_relaxed)) {
+      if (is_holding_) {
         continue_held();
         if (fifo_.head() != nullptr) continue;
       }
@@ -151,7 +150,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
       case Step::need_bytes: {
         const bool has_any = early + sink.size() > 0;
         if (!may_receive) return ended(EAGAIN);
-        if (has_any && !is_watched_.load(std::memory_order_relaxed)) return ended(0);
+        if (has_any && !is_watched_) return ended(0);
         Link& link = *static_cast<Link*>(stepped.inbox);
         switch (fill_inbox(*entry, link, sink, answering, may_wait && !has_any)) {
           case Filled::some:
@@ -212,7 +211,7 @@ bool Session::give_up(Entry& entry, Link& link) noexcept {
   const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
   const Ticket& ticket = entry.keys[at].ticket;
   const bool has_moved = entry.segment->slot(ticket.slot).unfenced() != ticket.slot_word.unfenced();
-  const bool is_ending = is_ending_.load(std::memory_order_relaxed);
+  const bool is_ending = is_ending_;
   const std::int64_t silence_ns = is_ending ? ending_silence_ns : answer_silence_ns;
   const std::int64_t patience_ns = entry.is_inside_value ? value_silence_ns : silence_ns;
   const bool is_silent = now_ns - entry.silent_since_ns >= patience_ns;
@@ -262,12 +261,12 @@ void Session::note(const Tally& tally) noexcept {
 
 // Nothing is under way: only the agent can speak, or another thread can ask something.
 ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcept {
-  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t timeout_ns = receive_timeout_ns_;
   const std::int64_t begin_ns = timeout_ns > 0 ? shm_layout::boottime_ns() : 0;
   for (;;) {
     const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
     const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
-    const bool is_wanted = !is_raw_ && !is_ending_ && overlay_->has_lease();
+    const bool is_wanted = !is_raw() && !is_ending_ && overlay_->has_lease();
     if (has_ended && is_wanted && stand_in()) {
       errno = EAGAIN;
       if (!may_wait) return -1;
@@ -287,12 +286,13 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
       errno = reason;
       return -1;
     }
+    if (is_holding_) continue_held();
     if (!fifo_.is_empty()) {
       errno = EAGAIN;
       return -1;
     }
-    if (is_shut_.load(std::memory_order_relaxed)) return 0;
-    if (is_detached_.load(std::memory_order_relaxed)) {
+    if (is_shut_) return 0;
+    if (is_detached_) {
       errno = EBADF;
       return -1;
     }

@@ -29,6 +29,7 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
     const bool is_told = has_ready() || is_broken_ || is_shut_;
     waits.is_readable = is_told || (!fifo_.is_empty() && fill_ready(has_news));
     if (waits.is_readable) return waits;
+    if (fifo_.is_empty() && is_holding_) continue_held();
     Entry* entry = fifo_.head();
     if (entry != nullptr) {
       if (!entry->is_waiting && !entry->parts.empty()) {
@@ -46,19 +47,19 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
 
 int Session::begin_idle_wait() noexcept {
   const std::lock_guard lock(watching_);
-  // Sequentially consistent, with send_bytes(): either it sees us, or we see what it pushed.
-  idle_readers_.fetch_add(1);
+  // With send_bytes(): either it sees us, or we see what it pushed.
+  idle_readers_.fetch_add(1, std::memory_order_seq_cst);
   return bell_.fd();
 }
 
 void Session::end_idle_wait() noexcept {
   const std::lock_guard lock(watching_);
-  idle_readers_.fetch_sub(1);
-  if (!is_watched_.load(std::memory_order_relaxed)) bell_.silence();
+  idle_readers_.fetch_sub(1, std::memory_order_seq_cst);
+  if (!is_watched_) bell_.silence();
 }
 
 void Session::watch_link(Link& link) noexcept {
-  if (!is_watched_.load(std::memory_order_relaxed)) return;
+  if (!is_watched_) return;
   const std::lock_guard lock(watching_);
   watches_.add_file(link.fd(), false);
 }
@@ -141,8 +142,9 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
     watches_.set_own(fd_, false);
     watches_.add_file(blocked_->fd(), true);
   }
-  // What lies in memory already is told by no file.
-  if (!fifo_.is_empty() || has_ready()) {
+  // What lies in memory already is told by no file, nor what another thread is receiving now.
+  const std::unique_lock receiving(receiving_, std::try_to_lock);
+  if (!receiving.owns_lock() || !fifo_.is_empty() || has_ready()) {
     const bool had_file = bell_.is_made();
     bell_.ring_now();
     if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
