@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "shim/meta/show.hpp"
 #include "shim/text/expected_value.hpp"
 #include "shim/text/port_answers.hpp"
 
@@ -34,14 +33,14 @@ Stepped Answering::local() {
   return {};
 }
 
-Stepped Answering::tell(const Words& words) {
+Stepped Answering::tell(const ReplyText& words) {
   if (!entry_.is_noreply) sink_.put(words.view());
   return {};
 }
 
 Stepped Answering::fail(std::string_view why) {
   if (text::is_retrieval(entry_.verb)) ++tally_.misses;
-  Words words;
+  ReplyText words;
   add_failure(words, entry_, why);
   return tell(words);
 }
@@ -87,7 +86,7 @@ void Answering::begin_value(const Key& key, const Part& part, const ReplyEvent& 
   entry_.value_left_bytes = header.value_bytes;
   entry_.is_delivering = judge(key, part) == TicketStatus::holds;
   if (!entry_.is_delivering) return;
-  Words words;
+  ReplyText words;
   add_value_head(words, entry_, {entry_.bytes.data() + key.begin, key.size}, header);
   (void)tell(words);
 }
@@ -290,7 +289,7 @@ Stepped Answering::single() {
       if (part.inbox->is_ended) return lost();
       return {Step::need_bytes, part.inbox};
     case ReplyEventKind::value_header:
-      if (entry_.protocol == Protocol::meta && !meta::expects_value(entry_.meta_command())) break;
+      if (!may_answer_value(entry_, event)) break;
       begin_value(key, part, event);
       part.inbox->consume(event.consumed_bytes);
       return single();
@@ -324,7 +323,7 @@ Stepped Answering::take_line(std::string_view line) {
   const bool is_believed = judge(entry_.keys.front(), entry_.parts.front()) == TicketStatus::holds;
   if (is_believed) {
     if (text::is_retrieval(entry_.verb)) ++tally_.hits;
-    Words words;
+    ReplyText words;
     add_line(words, entry_, line);
     return tell(words);
   }
@@ -353,7 +352,7 @@ Stepped Answering::lost() {
 Stepped Answering::wait() {
   const Ticket& ticket = entry_.keys.front().ticket;
   const ArrivalCheck now(*entry_.segment);
-  Words words;
+  ReplyText words;
   if (entry_.holds_answer && now.status_of(ticket) == TicketStatus::holds) {
     add_line(words, entry_, entry_.held);
     return tell(words);
@@ -380,7 +379,7 @@ Stepped Answering::line() {
     break_off(inbox);
     return entry_.is_noreply ? Stepped{} : fail(answers::unknown_outcome);
   }
-  Words words;
+  ReplyText words;
   add_line(words, entry_, event.bytes);
   inbox.consume(event.consumed_bytes);
   return tell(words);

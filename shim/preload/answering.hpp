@@ -76,7 +76,7 @@ class Answering {
   void begin_value(const Key& key, const Part& part, const text::ReplyEvent& header);
   [[nodiscard]] text::ReplyEvent next_event(Inbox& inbox, std::string_view bytes) noexcept;
   [[nodiscard]] TicketStatus judge(const Key& key, const Part& part) noexcept;
-  [[nodiscard]] Stepped tell(const Words& words);
+  [[nodiscard]] Stepped tell(const ReplyText& words);
   [[nodiscard]] Stepped fail(std::string_view why);
   static void break_off(Inbox& inbox) noexcept;
 

@@ -58,7 +58,7 @@ struct Entry {
   meta::Verb meta_verb{};
   binary::Opcode opcode{};  // binary: as sent
   std::uint32_t opaque = 0;
-  std::uint32_t wire_opaque = 0;  // as the backend saw it
+  std::uint32_t wire_opaque = 0;  // as the backend saw it; meta: the mark in place of its own
 
   const shm_layout::SegmentReader* segment = nullptr;  // that the tickets are from
   std::string bytes;  // keys, and behind them meta's flags or binary's extras; or the answer
@@ -92,6 +92,8 @@ struct Entry {
     command.is_quiet = is_quiet;
     if (!keys.empty()) command.key = key(0);
     command.flags = words();
+    command.is_marked = true;
+    command.mark = wire_opaque;
     return command;
   }
 

@@ -190,6 +190,7 @@ void Session::fill(Entry& entry, const Command& command) {
     entry.meta_verb = command.meta->command.verb;
     entry.is_base64 = command.meta->command.is_base64;
     entry.is_quiet = command.meta->command.is_quiet;
+    entry.wire_opaque = next_opaque_++;
   } else if (command.binary != nullptr) {
     entry.opcode = command.binary->header.opcode;
     entry.opaque = command.binary->header.opaque;
@@ -212,7 +213,7 @@ void Session::fail_here(const Command& command, Entry& entry) {
   body_link_ = nullptr;
   body_left_bytes_ = command.body_bytes;
   if (command.is_noreply) return;
-  Words words;
+  ReplyText words;
   add_failure(words, entry, answers::unreachable);
   if (entry.kind == Kind::retrieval) words.add("END\r\n");
   entry.kind = Kind::local;
@@ -265,7 +266,7 @@ void Session::write_front(Link& link, const Command& command, const Entry& entry
                           std::string_view wire_key) {
   const auto out = [&](std::string_view piece) { link.output.append(piece); };
   if (command.meta != nullptr) {
-    meta::write_command(out, command.meta->command, wire_key, command.meta->value_bytes);
+    meta::write_command(out, entry.meta_command(), wire_key, command.meta->value_bytes);
   } else if (command.binary != nullptr) {
     binary::Command words;
     words.opcode = entry.opcode;

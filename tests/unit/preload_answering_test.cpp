@@ -43,6 +43,16 @@ class PreloadAnswering : public ::testing::Test {
     entry.keys.back().ends_command = true;
     entry.words_begin = static_cast<std::uint32_t>(entry.bytes.size());
   }
+  void ask_meta(Entry& entry, const std::string& key, std::string_view flags, std::uint32_t mark) {
+    entry.clear();
+    entry.kind = Kind::single;
+    entry.protocol = Protocol::meta;
+    entry.meta_verb = meta::Verb::get;
+    entry.verb = text::Verb::get;
+    entry.wire_opaque = mark;
+    fill(entry, {key});
+    entry.bytes += flags;
+  }
   [[nodiscard]] std::string wire(const std::string& key) const {
     const Ticket ticket = shim::route(mapped_.reader(), key);
     return std::string(WireKey(key, ticket.pool_word, ticket.generation()).view());
@@ -143,6 +153,69 @@ TEST_F(PreloadAnswering, StoreLostThenNotStored) {
   entry.verb = text::Verb::set;
   fill(entry, {"key"});
   EXPECT_EQ(answer(entry, "", 1, 4096), "NOT_STORED\r\n");
+}
+
+TEST_F(PreloadAnswering, LineThatCannotBelongToTheCommandThenNotBelievedAndTheConnectionEnds) {
+  struct Lie {
+    text::Verb verb;
+    const char* line;
+    const char* told;  // "!": its outcome is waited for
+  };
+  const Lie lies[] = {
+      {text::Verb::set, "DELETED", "NOT_STORED\r\n"},
+      {text::Verb::set, "EXISTS", "NOT_STORED\r\n"},
+      {text::Verb::cas, "42", "NOT_STORED\r\n"},
+      {text::Verb::delete_key, "STORED", "!"},
+      {text::Verb::delete_key, "TOUCHED", "!"},
+      {text::Verb::touch, "DELETED", "!"},
+      {text::Verb::incr, "DELETED", "!"},
+      {text::Verb::decr, "4x", "!"},
+  };
+  for (const Lie& lie : lies) {
+    Entry entry;
+    entry.kind = Kind::single;
+    entry.verb = lie.verb;
+    fill(entry, {"key"});
+    EXPECT_EQ(answer(entry, std::string(lie.line) + "\r\n", 4096, 4096), lie.told) << lie.line;
+    EXPECT_TRUE(inbox_.is_ended) << lie.line;
+    inbox_.is_ended = false;
+  }
+}
+
+TEST_F(PreloadAnswering, LineThatAnswersTheCommandThenTold) {
+  const std::pair<text::Verb, const char*> truths[] = {
+      {text::Verb::set, "STORED"},        {text::Verb::append, "NOT_STORED"},
+      {text::Verb::cas, "EXISTS"},        {text::Verb::cas, "NOT_FOUND"},
+      {text::Verb::touch, "TOUCHED"},     {text::Verb::delete_key, "DELETED"},
+      {text::Verb::incr, "42"},           {text::Verb::decr, "9   "},
+      {text::Verb::incr, "CLIENT_ERROR"}, {text::Verb::set, "SERVER_ERROR out of memory"},
+  };
+  for (const auto& [verb, line] : truths) {
+    Entry entry;
+    entry.kind = Kind::single;
+    entry.verb = verb;
+    fill(entry, {"key"});
+    EXPECT_EQ(answer(entry, std::string(line) + "\r\n", 4096, 4096), std::string(line) + "\r\n");
+    EXPECT_FALSE(inbox_.is_ended) << line;
+  }
+}
+
+TEST_F(PreloadAnswering, MetaAnswerUnderAnothersMarkThenNotBelievedAndTheConnectionEnds) {
+  for (const char* reply : {"VA 1 O8\r\nx\r\n", "VA 1\r\nx\r\n", "EN O8\r\n"}) {
+    Entry entry;
+    ask_meta(entry, "key", " v", 7);
+    EXPECT_EQ(answer(entry, reply, 4096, 4096), "EN\r\n") << reply;
+    EXPECT_TRUE(inbox_.is_ended) << reply;
+    inbox_ = {};
+  }
+}
+
+TEST_F(PreloadAnswering, MetaAnswerUnderItsMarkThenToldWithTheApplicationsOpaque) {
+  Entry entry;
+  ask_meta(entry, "key", " v Oown k f", 7);
+  EXPECT_EQ(answer(entry, "VA 1 O7 f3\r\nx\r\n", 4096, 4096), "VA 1 Oown kkey f3\r\nx\r\n");
+  ask_meta(entry, "key", " v f", 4'000'000'000);
+  EXPECT_EQ(answer(entry, "VA 1 f3 O4000000000\r\nx\r\n", 4096, 4096), "VA 1 f3\r\nx\r\n");
 }
 
 // What the reader takes of `bytes`, by name.
