@@ -139,6 +139,7 @@ void Session::close_links() noexcept {
   is_barrier_ = wants_raw_ = false;
   ready_.clear();
   ready_begin_ = 0;
+  wait_end_ns_ = 0;
   fd_ = -1;
 }
 

@@ -71,7 +71,8 @@ class Session {
     bool is_readable = false;  // now
     int read_fd = -1;          // a byte there may make it readable; -1: time will
     int write_fd = -1;
-    bool is_idle = false;  // nothing is under way: another thread may change that
+    bool is_idle = false;               // nothing is under way: another thread may change that
+    std::int64_t within_ns = slice_ns;  // to be asked again
   };
   // `has_news`: its read_fd was reported.
   [[nodiscard]] Waits waits(bool wants_read, bool wants_write, bool has_news) noexcept;
@@ -109,7 +110,7 @@ class Session {
   [[nodiscard]] bool has_reserved_key(const text::Request& request) const noexcept;
   void submit_keyless(const Command& command, std::string_view front);
   void submit_local(std::string_view answer);
-  void fail_here(const Command& command, Entry& entry);
+  void fail_here(const Command& command, Entry& entry, std::string_view why);
   [[nodiscard]] Link* choose(Ticket& ticket, std::string_view key, text::Verb verb);
   [[nodiscard]] bool has_agent() noexcept;
   [[nodiscard]] bool is_under_way(std::uint32_t slot, bool is_through_agent) const noexcept;
@@ -132,12 +133,14 @@ class Session {
   [[nodiscard]] std::size_t take_ready(char* to, std::size_t room) noexcept;
   enum class Filled : std::uint8_t { some, none, interrupted };
   [[nodiscard]] Filled fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
-                                  bool may_wait) noexcept;
+                                  std::int64_t wait_ns) noexcept;
   void pop(Entry& entry) noexcept;
   void end_broken(const Entry& entry) noexcept;
   void note(const Tally& tally) noexcept;
   [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
-  [[nodiscard]] bool give_up(Entry& entry, Link& link) noexcept;
+  [[nodiscard]] bool give_up(const Entry& entry, Link& link) noexcept;
+  [[nodiscard]] std::int64_t patience_ns(const Entry& entry, const Link& link) const noexcept;
+  [[nodiscard]] std::int64_t sleep_ns(const Entry& entry, const Link& link) const noexcept;
   [[nodiscard]] ssize_t peek(char* to, std::size_t room, bool may_wait) noexcept;
   [[nodiscard]] bool has_ready() const noexcept { return ready_begin_ < ready_.size(); }
   [[nodiscard]] bool fill_ready(bool may_receive) noexcept;
@@ -147,8 +150,9 @@ class Session {
   // Watching: session_watch.cpp
   void watch_link(Link& link) noexcept;
   void unwatch_link(Link& link) noexcept;
-  enum class Wake : std::uint8_t { now, with_view, tick };
-  void wake_watchers(Wake when) noexcept;
+  void wake_watchers(std::int64_t within_ns) noexcept;
+  [[nodiscard]] std::int64_t tick_ns() const noexcept;
+  [[nodiscard]] std::int64_t look_within_ns(const Entry& head) noexcept;
   void note_blocked(Link* link) noexcept;
   void wake_idle_reader() noexcept;
 
@@ -204,6 +208,7 @@ class Session {
   std::vector<Link*> retired_;
   std::vector<Link*> dirty_;
   const Attachment* attachment_ = nullptr;
+  std::string_view refusal_;  // why nobody could be asked: a line of port_answers.hpp
   std::uint64_t retrieval_number_ = 0;
   std::uint32_t next_opaque_ = 1;
   std::uint64_t submitted_ = 0;
@@ -219,6 +224,7 @@ class Session {
   std::mutex receiving_;  // what follows
   std::string ready_;     // answered, and not taken by the application yet
   std::size_t ready_begin_ = 0;
+  std::int64_t wait_end_ns_ = 0;  // Answering's
 
   std::mutex watching_;  // what follows, but for the last two
   Watches watches_;

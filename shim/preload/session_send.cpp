@@ -89,7 +89,7 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
   if (blocked_ != nullptr) note_blocked(nullptr);
   if (may_wait && is_holding_) hasten_barrier();
   if (is_watched_ && (!fifo_.is_empty() || is_holding_)) {
-    wake_watchers(has_answered_here_ ? Wake::now : Wake::tick);
+    wake_watchers(has_answered_here_ ? 0 : tick_ns());
   }
   has_answered_here_ = false;
   // With the reader's in begin_idle_wait(): either we see it, or it sees what was pushed.
@@ -253,6 +253,8 @@ std::size_t Session::pass_body(std::string_view bytes) {
     if (!body_link_->send(body, passed)) passed = body.size();
   }
   body_left_bytes_ -= passed;
+  if (!is_to_nobody && passed > 0) body_link_->fed_ns = shm_layout::coarse_ns();
+  if (!is_to_nobody) body_link_->is_fed = body_left_bytes_ > 0 && passed == body.size();
   return passed;
 }
 

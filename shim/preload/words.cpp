@@ -38,7 +38,22 @@ void add_error(ReplyText& out, const Entry& entry, std::string_view why) noexcep
   }
 }
 
+bool tells_get_failure(const Entry& entry) noexcept {
+  const bool may_tell =
+      entry.protocol != Protocol::binary || binary::may_tell_failure(entry.opcode);
+  return may_tell && answers_of(entry).tells_get_failure();
+}
+
 }  // namespace
+
+shm_layout::AnswerWord answers_of(const Entry& entry) noexcept {
+  return entry.segment == nullptr ? shm_layout::AnswerWord{} : entry.segment->answers();
+}
+
+std::string_view reason_of(TicketStatus status) noexcept {
+  const bool has_no_lease = status == TicketStatus::lease_lapsed;
+  return has_no_lease ? text::port_answers::no_lease : text::port_answers::view_changed;
+}
 
 void add_value_head(ReplyText& out, const Entry& entry, std::string_view key,
                     const text::ReplyEvent& header) noexcept {
@@ -95,9 +110,11 @@ void add_not_found(ReplyText& out, const Entry& entry) noexcept {
 }
 
 void add_failure(ReplyText& out, const Entry& entry, std::string_view why) noexcept {
-  if (text::is_retrieval(entry.verb)) {
+  const bool is_get = text::is_retrieval(entry.verb);
+  const bool is_store = text::is_storage(entry.verb);
+  if (is_get && !tells_get_failure(entry)) {
     add_miss(out, entry);
-  } else if (!text::is_storage(entry.verb)) {
+  } else if (!is_store || answers_of(entry).tells_store_failure()) {
     add_error(out, entry, why);
   } else if (entry.protocol == Protocol::binary) {
     add_status(out, entry, Status::not_stored);
@@ -126,7 +143,10 @@ bool may_answer_value(const Entry& entry, const text::ReplyEvent& header) noexce
 }
 
 bool is_miss_line(const Entry& entry, std::string_view line) noexcept {
-  return entry.protocol == Protocol::meta && meta::is_miss(line);
+  if (entry.protocol == Protocol::meta) return meta::is_miss(line);
+  return entry.protocol == Protocol::binary && text::is_retrieval(entry.verb) &&
+         entry.parts.front().is_agent && !binary::may_tell_failure(entry.opcode) &&
+         binary::load_header(line).status == binary::port_failure;
 }
 
 }  // namespace ringfence::shim::preload

@@ -8,6 +8,7 @@
 #include "shim/preload/answering.hpp"
 #include "shim/preload/commands.hpp"
 #include "shim/preload/fifo.hpp"
+#include "shim/text/port_answers.hpp"
 #include "shm_layout/mapped_segment.hpp"
 #include "tests/unit/route_support.hpp"
 
@@ -65,7 +66,7 @@ class PreloadAnswering : public ::testing::Test {
     for (;;) {
       std::string taken(room, '\0');
       Sink sink(taken.data(), room, reserve);
-      const Stepped stepped = Answering(entry, sink, tally_).run();
+      const Stepped stepped = Answering(entry, sink, tally_, wait_end_ns_).run();
       all.append(taken, 0, sink.size());
       all += reserve;
       reserve.clear();
@@ -85,6 +86,7 @@ class PreloadAnswering : public ::testing::Test {
   shm_layout::MappedSegment mapped_;
   Inbox inbox_;
   Tally tally_;
+  std::int64_t wait_end_ns_ = 0;
 };
 
 TEST_F(PreloadAnswering, RepliesInAnyPiecesThenTheSameAnswerUnderTheApplicationsKeys) {
@@ -153,6 +155,79 @@ TEST_F(PreloadAnswering, StoreLostThenNotStored) {
   entry.verb = text::Verb::set;
   fill(entry, {"key"});
   EXPECT_EQ(answer(entry, "", 1, 4096), "NOT_STORED\r\n");
+}
+
+TEST_F(PreloadAnswering, PoolThatTellsFailuresThenLostGetsAndStoresAreErrors) {
+  segment_->store_answers({true, true, 1000, 1000});
+  const std::string error = std::string(text::port_answers::unknown_outcome);
+  Entry entry;
+  ask(entry, {"a", "b"});
+  EXPECT_EQ(answer(entry, "VALUE " + wire("a") + " 0 1\r\n1\r\n", 4096, 4096),
+            "VALUE a 0 1\r\n1\r\n" + error);
+  inbox_ = {};
+  ask(entry, {"a"});
+  EXPECT_EQ(answer(entry, "", 1, 4096), error);
+  inbox_ = {};
+  entry.clear();
+  entry.kind = Kind::single;
+  entry.verb = text::Verb::set;
+  fill(entry, {"a"});
+  EXPECT_EQ(answer(entry, "", 1, 4096), error);
+}
+
+TEST_F(PreloadAnswering, PoolThatTellsFailuresThenAMissStaysAMiss) {
+  segment_->store_answers({true, true, 1000, 1000});
+  Entry entry;
+  ask(entry, {"a", "b"});
+  EXPECT_EQ(answer(entry, "END\r\n", 4096, 4096), "END\r\n");
+  ask_meta(entry, "a", " v", 7);
+  EXPECT_EQ(answer(entry, "EN\r\n", 4096, 4096), "EN\r\n");
+}
+
+TEST_F(PreloadAnswering, ErrorInPlaceOfValuesThenToldOnlyWhereThePoolWantsIt) {
+  Entry entry;
+  ask(entry, {"a"});
+  EXPECT_EQ(answer(entry, "SERVER_ERROR out of memory\r\n", 4096, 4096), "END\r\n");
+  segment_->store_answers({true, false, 1000, 1000});
+  ask(entry, {"a"});
+  EXPECT_EQ(answer(entry, "SERVER_ERROR out of memory\r\n", 4096, 4096),
+            text::port_answers::refused);
+}
+
+TEST_F(PreloadAnswering, AgentsErrorInPlaceOfEndThenTheApplicationsToo) {
+  Entry entry;
+  ask(entry, {"a", "b"});
+  entry.parts.front().is_agent = true;
+  EXPECT_EQ(answer(entry, "VALUE b 0 1\r\n1\r\nSERVER_ERROR why\r\n", 3, 4096),
+            "VALUE b 0 1\r\n1\r\nSERVER_ERROR why\r\n");
+}
+
+// A get of more keys than one command may have goes to the agent as several.
+TEST_F(PreloadAnswering, AgentsErrorOfTheFirstOfTwoCommandsThenTheSecondsAnswerIsReadToo) {
+  Entry entry;
+  ask(entry, {"a", "b"});
+  entry.parts.front().is_agent = true;
+  entry.keys.front().ends_command = true;
+  EXPECT_EQ(answer(entry, "SERVER_ERROR why\r\nVALUE b 0 1\r\n1\r\nEND\r\n", 4096, 4096),
+            "VALUE b 0 1\r\n1\r\nSERVER_ERROR why\r\n");
+  EXPECT_TRUE(inbox_.is_empty());
+}
+
+TEST_F(PreloadAnswering, WritesAskedBeforeAWaitEndsThenTheyHaveItTogether) {
+  segment_->store_answers({false, false, 1000, 20});
+  const std::int64_t begin_ns = shm_layout::coarse_ns();
+  Entry entry;
+  for (int i = 0; i < 100; ++i) {
+    entry.clear();
+    entry.kind = Kind::single;
+    entry.verb = text::Verb::delete_key;
+    fill(entry, {"key"});
+    entry.asked_ns = 1;
+    std::string told = "!";
+    while (told == "!") told = answer(entry, "", 1, 4096);
+    EXPECT_EQ(told, text::port_answers::unknown_outcome);
+  }
+  EXPECT_LT(shm_layout::coarse_ns() - begin_ns, 1000 * shm_layout::ns_per_ms);
 }
 
 TEST_F(PreloadAnswering, LineThatCannotBelongToTheCommandThenNotBelievedAndTheConnectionEnds) {
