@@ -27,7 +27,7 @@ namespace ringfence::shm_layout {
 
 inline constexpr std::uint64_t segment_magic = 0x31434e4546474e52;  // "RNGFENC1" in memory
 inline constexpr std::uint32_t layout_major = 1;
-inline constexpr std::uint32_t layout_minor = 1;  // 1: connection_budget
+inline constexpr std::uint32_t layout_minor = 2;  // 1: connection_budget, 2: answer_word
 inline constexpr std::uint32_t layout_oldest_reader = 1;
 
 // `ready` holds this once identity is whole; any other value means "being made".
@@ -37,6 +37,8 @@ inline constexpr std::size_t segment_bytes_max =
     std::size_t{1024} * 1024;  // of any version; bounds a mapping
 inline constexpr std::uint32_t backend_count_max = 1024;
 inline constexpr std::uint32_t intercept_count_max = 16;
+// Where an agent of layout 1.0 does not tell: half of memcached's 1,024.
+inline constexpr std::uint32_t connection_budget_default = 512;
 inline constexpr std::size_t name_bytes = 64;      // cluster, instance, pool; NUL-terminated
 inline constexpr std::size_t address_bytes = 112;  // "host:port" or a unix path; NUL-terminated
 
@@ -80,7 +82,8 @@ struct Control {
   std::atomic<std::uint64_t> pool_word;                      // PoolWord: tags, hash tag, salt
   // Connections to one backend that all preloaded processes of the host may hold; 0: not told.
   std::atomic<std::uint64_t> connection_budget;
-  std::uint64_t reserved_line[3];
+  std::atomic<std::uint64_t> answer_word;  // AnswerWord: what the preload tells when nobody answers
+  std::uint64_t reserved_line[2];
 
   alignas(64) std::atomic<std::uint64_t> epoch;  // of the last view published whole
   std::atomic<std::uint64_t> digest;             // of that view, fences and deadlines left out
@@ -155,6 +158,34 @@ static_assert(offsetof(Segment, slots) == 166592);
 static_assert(sizeof(Segment) == 690880);
 static_assert(sizeof(Segment) <= segment_bytes_max);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// What a pool says of requests that nobody answers, in one word so that a reader sees it whole.
+//   bit 0 told: without it, as agents of layout 1.1 leave it, all is by default; bit 1 a get that
+//   failed is an error, else a miss; bit 2 the same of a store, else it was not stored;
+//   bits 16-31 request_timeout and 32-47 change_wait, in ms.
+class AnswerWord {
+ public:
+  constexpr AnswerWord() = default;
+  constexpr explicit AnswerWord(std::uint64_t raw)
+      : raw_((raw & told) != 0 ? raw : AnswerWord().raw_) {}
+  constexpr AnswerWord(bool tells_get_failure, bool tells_store_failure,
+                       std::uint16_t request_timeout_ms, std::uint16_t change_wait_ms)
+      : raw_(told | (tells_get_failure ? get_failure : 0) |
+             (tells_store_failure ? store_failure : 0) | std::uint64_t{request_timeout_ms} << 16 |
+             std::uint64_t{change_wait_ms} << 32) {}
+
+  [[nodiscard]] constexpr std::uint64_t raw() const { return raw_; }
+  [[nodiscard]] constexpr bool tells_get_failure() const { return (raw_ & get_failure) != 0; }
+  [[nodiscard]] constexpr bool tells_store_failure() const { return (raw_ & store_failure) != 0; }
+  [[nodiscard]] constexpr std::uint32_t request_timeout_ms() const { return raw_ >> 16 & 0xffff; }
+  [[nodiscard]] constexpr std::uint32_t change_wait_ms() const { return raw_ >> 32 & 0xffff; }
+  friend constexpr bool operator==(AnswerWord, AnswerWord) = default;
+
+ private:
+  static constexpr std::uint64_t told = 1, get_failure = 2, store_failure = 4;
+  static constexpr std::uint64_t default_ms = 1000;  // of both, as in the agent's configuration
+  std::uint64_t raw_ = told | default_ms << 16 | default_ms << 32;
+};
 
 // The pool's options that a route needs, in one word so that a reader sees them whole.
 //   bit 0 tags; bit 1 gets are served without a lease (on_lease_loss = "serve");

@@ -45,6 +45,11 @@ class SegmentReader {
     return PoolWord{control_->pool_word.load(std::memory_order_acquire)};
   }
 
+  // Relaxed: one word by itself. Partner: SegmentWriter::store_answers.
+  [[nodiscard]] AnswerWord answers() const noexcept {
+    return AnswerWord{control_->answer_word.load(std::memory_order_relaxed)};
+  }
+
   // A whole copy of a record, or nothing: index out of bounds, never written, being written for
   // longer than a few tries, or with a field that cannot be (family, missing NUL).
   // Partner: SegmentWriter::store_backend / store_intercept.

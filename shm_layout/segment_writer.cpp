@@ -113,6 +113,11 @@ void SegmentWriter::store_connection_budget(std::uint64_t connections) noexcept 
   segment_->control.connection_budget.store(connections, std::memory_order_relaxed);
 }
 
+void SegmentWriter::store_answers(AnswerWord answers) noexcept {
+  // Relaxed: pairs with SegmentReader::answers; one word by itself.
+  segment_->control.answer_word.store(answers.raw(), std::memory_order_relaxed);
+}
+
 void SegmentWriter::store_agent(std::uint64_t incarnation, std::uint64_t term,
                                 std::uint32_t pid) noexcept {
   Control& control = segment_->control;

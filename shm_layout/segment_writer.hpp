@@ -76,6 +76,7 @@ class SegmentWriter {
   void store_intercept(std::uint32_t index, const InterceptInfo& info) noexcept;
   void store_pool(PoolWord pool) noexcept;
   void store_connection_budget(std::uint64_t connections) noexcept;
+  void store_answers(AnswerWord answers) noexcept;
   void store_agent(std::uint64_t incarnation, std::uint64_t term, std::uint32_t pid) noexcept;
 
   // `until_boottime_ns` 0 ends the lease at once. Writes both deadlines; the coarse one less a

@@ -51,11 +51,12 @@ std::string show_pool(const PoolConfig& pool) {
              show_duration(timing.partial_patience)) +
          fmt::format(
              "probe={}/{} connect={} request={} change_wait={} max_connections={} "
-             "tells_failure={}/{} preload_connections={}\n",
+             "get_failure={} store_failure={} preload_connections={}\n",
              show_duration(pool.probe_interval), show_duration(pool.probe_timeout),
              show_duration(pool.connect_timeout), show_duration(pool.request_timeout),
-             show_duration(pool.change_wait), pool.max_connections, pool.tells_get_failure,
-             pool.tells_store_failure, pool.preload_connections);
+             show_duration(pool.change_wait), pool.max_connections,
+             pool.tells_get_failure ? "error" : "miss",
+             pool.tells_store_failure ? "error" : "not_stored", pool.preload_connections);
 }
 
 }  // namespace

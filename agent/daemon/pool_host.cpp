@@ -109,7 +109,7 @@ Result<std::unique_ptr<PoolHost>> PoolHost::open(const config::Config& config,
   if (!port) return port.error().in("pool " + pool.name);
   host->port_ = std::move(port).value();
   host->store_intercepts();
-  host->writer_->store_connection_budget(pool.preload_connections);
+  host->store_preload_options(config);
   return host;
 }
 
@@ -137,9 +137,14 @@ Status PoolHost::apply(const config::Config& config, const config::PoolConfig& p
   Status applied = port_->apply(port_settings(config, pool));
   if (!applied) return applied.error().in("pool " + pool.name);
   config_ = pool;
-  writer_->store_connection_budget(pool.preload_connections);
+  store_preload_options(config);
   store_intercepts();
   return Done{};
+}
+
+void PoolHost::store_preload_options(const config::Config& config) {
+  writer_->store_connection_budget(config_.preload_connections);
+  writer_->store_answers(port::answer_word(port_settings(config, config_)));
 }
 
 // What the preload overlays: the addresses really listened on.

@@ -60,6 +60,7 @@ class PoolHost {
  private:
   PoolHost() = default;
   void store_intercepts();
+  void store_preload_options(const config::Config& config);
   void store_backend(std::uint32_t index, const shm_layout::BackendInfo& info);
   void store_backends(const core::Pool& pool, const Resolve& resolve);
   void store_slots(const core::Pool& pool, const std::vector<std::uint32_t>& still_fenced);

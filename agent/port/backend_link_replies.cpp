@@ -10,6 +10,7 @@
 #include "agent/port/io_thread.hpp"
 #include "agent/port/limits.hpp"
 #include "agent/port/wire_form.hpp"
+#include "shim/meta/show.hpp"
 #include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
@@ -112,7 +113,9 @@ bool BackendLink::take_header(const ReplyEvent& event, const Arrival& arrival) {
 // A value without a key belongs to the command whose turn it is.
 bool BackendLink::take_own_header(const ReplyEvent& event, const Arrival& arrival) {
   value_ = waiting_.head();
-  if (value_->is_meta && !may_answer_value(*value_, event.bytes)) return false;
+  if (value_->is_meta && !shim::meta::may_answer_value(meta_command_of(*value_), event.bytes)) {
+    return false;
+  }
   fate_ = thread_.dispatcher().on_value(*value_, event, arrival.check);
   return true;
 }
@@ -164,7 +167,7 @@ bool BackendLink::take_line(std::string_view line, const Arrival& arrival) {
   if (!may_answer(*waiting_.head(), line)) return false;
   backoff_ms_ = 0;
   Request& request = *waiting_.pop();
-  if (request.is_meta && is_meta_miss(line)) {
+  if (request.is_meta && shim::meta::is_miss(line)) {
     thread_.dispatcher().on_miss(request);
   } else {
     thread_.dispatcher().on_line(request, line, arrival.check);

@@ -6,6 +6,7 @@
 #include "agent/port/binary_stats.hpp"
 #include "agent/port/client.hpp"
 #include "agent/port/io_thread.hpp"
+#include "shim/binary/answer.hpp"
 #include "shim/binary/policy.hpp"
 #include "shim/wire_key.hpp"
 
@@ -20,25 +21,21 @@ using Parsed = shim::binary::Request;
 
 constexpr std::string_view delayed_flush = "delayed flush is not supported";
 
-BinaryWords words_of(const Parsed& parsed) noexcept {
-  return {parsed.header.opcode, parsed.header.opaque, parsed.header.cas};
-}
-
 void answer(Client& client, const Parsed& parsed, Status status) {
   ReplyText text;
-  add_answer(text, words_of(parsed), status);
+  shim::binary::add_answer(text, parsed.header.opcode, parsed.header.opaque, status);
   if (!text.view().empty()) client.answer_locally(text.view());
 }
 
 void answer(Client& client, const Parsed& parsed, Status status, std::string_view words) {
   ReplyText text;
-  add_answer(text, words_of(parsed), status, words);
+  shim::binary::add_answer(text, parsed.header.opcode, parsed.header.opaque, status, words);
   client.answer_locally(text.view());
 }
 
 void answer_line(Client& client, const Parsed& parsed, Status status, std::string_view line) {
   ReplyText text;
-  add_line_answer(text, words_of(parsed), status, line);
+  shim::binary::add_line_answer(text, parsed.header.opcode, parsed.header.opaque, status, line);
   client.answer_locally(text.view());
 }
 
@@ -48,7 +45,7 @@ Request& request_of(Client& client, const Parsed& parsed, Verb verb) {
   request.bytes = client.input_chunk();
   request.key = parsed.key;
   request.client_flags = parsed.extras;
-  request.binary = words_of(parsed);
+  request.binary = {parsed.header.opcode, parsed.header.opaque, parsed.header.cas};
   return request;
 }
 

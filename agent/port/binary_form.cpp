@@ -6,31 +6,7 @@
 
 namespace ringfence::agent::port {
 
-using shim::binary::Opcode;
 using shim::binary::Status;
-
-void add_answer(ReplyText& out, const BinaryWords& words, Status status,
-                std::string_view text) noexcept {
-  shim::binary::Answer answer;
-  answer.opcode = words.opcode;
-  answer.opaque = words.opaque;
-  answer.status = status;
-  answer.rest_bytes = static_cast<std::uint32_t>(text.size());
-  out.add(shim::binary::AnswerFront(answer).view());
-  out.add(text);
-}
-
-void add_answer(ReplyText& out, const BinaryWords& words, Status status) noexcept {
-  if (shim::binary::is_hidden(words.opcode, status)) return;
-  add_answer(out, words, status, shim::binary::text_of(status));
-}
-
-void add_line_answer(ReplyText& out, const BinaryWords& words, Status status,
-                     std::string_view line) noexcept {
-  if (line.ends_with("\r\n")) line.remove_suffix(2);
-  const std::size_t space = line.find(' ');
-  add_answer(out, words, status, space == std::string_view::npos ? line : line.substr(space + 1));
-}
 
 namespace {
 
@@ -74,21 +50,25 @@ class BinaryForm final : public ReplyForm {
     if (shim::binary::creates_number(request.verb, request.client_flags)) {
       failure(request, shim::text::port_answers::view_changed, out);
     } else {
-      add_answer(out, request.binary, Status::not_found);
+      answer(request, Status::not_found, out);
     }
   }
   void not_stored(const Request& request, ReplyText& out) const noexcept override {
-    add_answer(out, request.binary, Status::not_stored);
+    answer(request, Status::not_stored, out);
   }
   void failure(const Request& request, std::string_view why,
                ReplyText& out) const noexcept override {
-    add_line_answer(out, request.binary, port_failure, why);
+    const BinaryWords& words = request.binary;
+    shim::binary::add_line_answer(out, words.opcode, words.opaque, shim::binary::port_failure, why);
   }
   void flushed(const Request& request, ReplyText& out) const noexcept override {
-    add_answer(out, request.binary, Status::success);
+    answer(request, Status::success, out);
   }
 
  private:
+  static void answer(const Request& request, Status status, ReplyText& out) noexcept {
+    shim::binary::add_answer(out, request.binary.opcode, request.binary.opaque, status);
+  }
   [[nodiscard]] static Status status_of(std::string_view packet) noexcept {
     return shim::binary::load_header(packet).status;
   }

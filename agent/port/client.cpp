@@ -7,9 +7,9 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/port/binary_form.hpp"
 #include "agent/port/io_thread.hpp"
 #include "agent/port/text_form.hpp"
+#include "shim/binary/answer.hpp"
 
 namespace ringfence::agent::port {
 
@@ -90,7 +90,7 @@ void Client::refuse_for_memory() {
   constexpr std::string_view line = "SERVER_ERROR out of memory reading request\r\n";
   ReplyText text;
   if (is_binary()) {
-    add_line_answer(text, {}, shim::binary::Status::out_of_memory, line);
+    shim::binary::add_line_answer(text, {}, 0, shim::binary::Status::out_of_memory, line);
   } else {
     text.add(line);
   }

@@ -19,6 +19,7 @@
 
 #include "agent/port/chunk.hpp"
 #include "agent/port/request.hpp"
+#include "shim/reply_text.hpp"
 #include "shim/route.hpp"
 #include "shim/text/reply.hpp"
 #include "shim/ticket.hpp"
@@ -26,7 +27,6 @@
 namespace ringfence::agent::port {
 
 class IoThread;
-class ReplyText;
 
 enum class ValueFate : std::uint8_t {
   deliver,
@@ -92,7 +92,7 @@ class Dispatcher {
 
   void count(const Request& request, std::string_view line);
   void count_hit(const Request& request);
-  void finish(Request& request, const ReplyText& text);
+  void finish(Request& request, const shim::ReplyText& text);
   void finish_line(Request& request, std::string_view line);
   void finish_value(Request& request);
   void fail(Request& request, std::string_view why);

@@ -4,6 +4,7 @@
 #include "agent/port/io_thread.hpp"
 #include "agent/port/reply_form.hpp"
 #include "agent/port/wire_form.hpp"
+#include "shim/binary/policy.hpp"
 #include "shim/text/port_answers.hpp"
 
 namespace ringfence::agent::port {
@@ -83,11 +84,9 @@ void Dispatcher::fail(Request& request, std::string_view why) {
 void Dispatcher::fail_get(Request& request, std::string_view why) {
   thread_.counters().get_misses.add();
   ReplyText text;
-  // There are clients that take an error among quiet gets for the end of them all.
-  const bool is_quiet_packet =
-      request.wire == Wire::binary &&
-      shim::binary::is_hidden(request.binary.opcode, shim::binary::Status::not_found);
-  if (!thread_.settings().tells_get_failure || is_quiet_packet) {
+  const bool may_tell =
+      request.wire != Wire::binary || shim::binary::may_tell_failure(request.binary.opcode);
+  if (!thread_.settings().tells_get_failure || !may_tell) {
     request.form->miss(request, text);
   } else if (is_gathered(request)) {
     request.failure = why;  // a key of many: its client says so at their end

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "agent/port/request.hpp"
+#include "shim/reply_text.hpp"
 
 namespace ringfence::agent::port {
 
 class IoThread;
-class ReplyText;
 
 class Flushes {
  public:
@@ -30,7 +30,7 @@ class Flushes {
   };
   // Takes it off the list; its client goes on.
   [[nodiscard]] Request& take(std::size_t position);
-  static void finish(Request& request, const ReplyText& text);
+  static void finish(Request& request, const shim::ReplyText& text);
   void fail(std::size_t position, const std::string& line);
 
   IoThread& thread_;

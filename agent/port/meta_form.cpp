@@ -100,13 +100,4 @@ meta::Command meta_command_of(const Request& request) noexcept {
   return static_cast<const MetaForm&>(*request.form).command_of(request);
 }
 
-bool may_answer_value(const Request& request, std::string_view flags) noexcept {
-  const meta::Command command = meta_command_of(request);
-  return meta::expects_value(command) && meta::is_in_step(command, flags, true);
-}
-
-bool is_meta_miss(std::string_view line) noexcept {
-  return line.starts_with("EN") && meta::is_status(line);
-}
-
 }  // namespace ringfence::agent::port

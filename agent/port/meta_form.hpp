@@ -16,11 +16,6 @@ namespace ringfence::agent::port {
 // The command that a request was made of. The request's form is one of meta_form()'s.
 [[nodiscard]] shim::meta::Command meta_command_of(const Request& request) noexcept;
 
-// Whether a backend's value with these flags may be the answer to it.
-[[nodiscard]] bool may_answer_value(const Request& request, std::string_view flags) noexcept;
-// Whether the answer of a get, or of me, says that there is no such item.
-[[nodiscard]] bool is_meta_miss(std::string_view line) noexcept;
-
 // The line that goes to a backend, in pieces; a set's value follows it.
 template <typename Out>
 void write_meta_command(Out&& out, const Request& request, std::string_view wire_key,

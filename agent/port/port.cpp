@@ -17,6 +17,16 @@
 #include "shm_layout/clock.hpp"
 
 namespace ringfence::agent::port {
+
+// Both are a minute at most, which the word has room for.
+shm_layout::AnswerWord answer_word(const PortSettings& settings) noexcept {
+  const auto ms = [](core::Duration duration) {
+    return static_cast<std::uint16_t>(duration.ns / shm_layout::ns_per_ms);
+  };
+  return {settings.tells_get_failure, settings.tells_store_failure, ms(settings.request_timeout),
+          ms(settings.change_wait)};
+}
+
 namespace {
 
 constexpr std::uint32_t io_thread_count_max = 64;

@@ -33,6 +33,9 @@ struct PortSettings {
   bool tells_store_failure = false;
 };
 
+// What of them a preloaded client follows.
+[[nodiscard]] shm_layout::AnswerWord answer_word(const PortSettings& settings) noexcept;
+
 // Called on I/O threads; must not block.
 class PortEvents {
  public:

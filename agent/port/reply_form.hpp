@@ -2,33 +2,16 @@
 // the form decides in which words. Stateless: one object serves all threads.
 #pragma once
 
-#include <array>
 #include <string_view>
 
 #include "agent/port/counters.hpp"
 #include "agent/port/request.hpp"
+#include "shim/reply_text.hpp"
 #include "shim/text/reply.hpp"
-#include "shim/wire_key.hpp"
 
 namespace ringfence::agent::port {
 
-// A short piece of a reply: all but values. What does not fit is left out, which no form comes to:
-// a backend's line and a key are bounded by their parsers.
-class ReplyText {
- public:
-  void add(std::string_view part) noexcept {
-    const std::size_t fitting = part.size() < room() ? part.size() : room();
-    part.copy(text_.data() + size_, fitting);
-    size_ += fitting;
-  }
-  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
-
- private:
-  [[nodiscard]] std::size_t room() const noexcept { return text_.size() - size_; }
-
-  std::array<char, shim::text::reply_line_bytes_max + 2 * shim::key_bytes_max + 64> text_;
-  std::size_t size_ = 0;
-};
+using shim::ReplyText;
 
 class ReplyForm {
  public:

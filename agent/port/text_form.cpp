@@ -1,28 +1,18 @@
 #include "agent/port/text_form.hpp"
 
-#include "shim/text/command.hpp"
 #include "shim/text/number.hpp"
 #include "shim/text/port_answers.hpp"
+#include "shim/text/show.hpp"
 
 namespace ringfence::agent::port {
 namespace {
 
 class TextForm final : public ReplyForm {
  public:
-  // VALUE <key> <flags> <bytes>[ <cas>], with the client's own key.
   void begin_value(const Request& request, const shim::text::ReplyEvent& header,
                    ReplyText& out) const noexcept override {
-    out.add("VALUE ");
-    out.add(request.key);
-    out.add(" ");
-    out.add(header.client_flags);
-    out.add(" ");
-    out.add(shim::text::Digits(header.value_bytes).view());
-    if (header.has_cas) {
-      out.add(" ");
-      out.add(header.cas_unique);
-    }
-    out.add("\r\n");
+    shim::text::show_value_head([&](std::string_view piece) { out.add(piece); }, request.key,
+                                header);
   }
   [[nodiscard]] std::string_view end_of_value() const noexcept override { return "\r\n"; }
   void miss(const Request& /*request*/, ReplyText& /*out*/) const noexcept override {}

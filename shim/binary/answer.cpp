@@ -55,6 +55,29 @@ MissAnswer::MissAnswer(Opcode opcode, std::uint32_t opaque, std::string_view key
     : text_(returns_key(opcode) ? std::string_view{} : text_of(Status::not_found)),
       front_(miss_of(opcode, opaque, key, text_)) {}
 
+void add_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status,
+                std::string_view text) noexcept {
+  Answer answer;
+  answer.opcode = opcode;
+  answer.opaque = opaque;
+  answer.status = status;
+  answer.rest_bytes = static_cast<std::uint32_t>(text.size());
+  out.add(AnswerFront(answer).view());
+  out.add(text);
+}
+
+void add_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status) noexcept {
+  if (!is_hidden(opcode, status)) add_answer(out, opcode, opaque, status, text_of(status));
+}
+
+void add_line_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status,
+                     std::string_view line) noexcept {
+  if (line.ends_with("\r\n")) line.remove_suffix(2);
+  const std::size_t space = line.find(' ');
+  add_answer(out, opcode, opaque, status,
+             space == std::string_view::npos ? line : line.substr(space + 1));
+}
+
 ShownHeader::ShownHeader(Opcode opcode, std::uint32_t opaque, std::string_view packet) noexcept {
   Header header = load_header(packet);
   header.opcode = opcode;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "shim/binary/packet.hpp"
+#include "shim/reply_text.hpp"
 #include "shim/text/reply.hpp"
 #include "shim/wire_key.hpp"
 
@@ -50,6 +51,18 @@ class MissAnswer {
   std::string_view text_;  // empty where the key stands in its place
   AnswerFront front_;
 };
+
+// What the protocol calls an internal error; memcached has no status of its own for "not known".
+inline constexpr auto port_failure = static_cast<Status>(0x84);
+
+// A whole answer without a value: a packet with a status and `text`.
+void add_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status,
+                std::string_view text) noexcept;
+// The same with memcached's own text; nothing where a quiet command hides it.
+void add_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status) noexcept;
+// The same with what a line of the text protocol says: without its first word and its end.
+void add_line_answer(ReplyText& out, Opcode opcode, std::uint32_t opaque, Status status,
+                     std::string_view line) noexcept;
 
 // The header of a backend's whole reply as its client is shown it; the rest of `packet` follows.
 class ShownHeader {

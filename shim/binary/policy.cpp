@@ -30,6 +30,10 @@ text::Verb policy_of(const Header& header) noexcept {
   }
 }
 
+bool may_tell_failure(Opcode get) noexcept {
+  return !is_hidden(get, Status::not_found);
+}
+
 bool creates_number(text::Verb policy, std::string_view extras) noexcept {
   constexpr std::string_view never = "\xff\xff\xff\xff";
   const bool is_number = policy == text::Verb::incr || policy == text::Verb::decr;

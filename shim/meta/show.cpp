@@ -60,6 +60,14 @@ bool may_answer(const Command& command, std::string_view line) noexcept {
   }
 }
 
+bool may_answer_value(const Command& command, std::string_view flags) noexcept {
+  return expects_value(command) && is_in_step(command, flags, true);
+}
+
+bool is_miss(std::string_view line) noexcept {
+  return line.starts_with("EN") && is_status(line);
+}
+
 bool is_in_step(const Command& command, std::string_view flags, bool has_value) noexcept {
   if (!command.is_marked || command.verb == Verb::show) return true;
   const std::string_view word = word_of(flags, 'O');

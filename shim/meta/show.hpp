@@ -26,6 +26,10 @@ namespace ringfence::shim::meta {
 // Whether a backend may answer the command with this line, which text::ReplyParser let through. If
 // not, answers and commands are out of step: what comes next may be another key's.
 [[nodiscard]] bool may_answer(const Command& command, std::string_view line) noexcept;
+// The same of a value with these flags.
+[[nodiscard]] bool may_answer_value(const Command& command, std::string_view flags) noexcept;
+// Whether the answer of a get, or of me, says that there is no such item.
+[[nodiscard]] bool is_miss(std::string_view line) noexcept;
 // Whether the flags of an answer belong to this very command, as far as its mark says so. One that
 // answers without a value may leave the mark out: old servers do.
 [[nodiscard]] bool is_in_step(const Command& command, std::string_view flags,

@@ -2,8 +2,11 @@
 // whether it may be believed, and what the application is told.
 //
 //  - A reply is accepted only while its ticket holds.
-//  - A get whose reply may not be believed, or will not come, is a miss; a store was not done.
-//  - delete, touch, incr, decr whose outcome is unknown wait, bounded, for the next generation of
+//  - A get whose value may not be believed, or will not come, fails, as does a store: a miss and
+//    NOT_STORED, or an error where the pool asks for one.
+//  - An answer without a value that may not be believed waits, bounded, for a lease, or for the end
+//    of a change that moves nothing.
+//  - delete, touch, incr, decr whose outcome is unknown wait as long for the next generation of
 //    their slot: at the moment of its activation the slot was empty, so NOT_FOUND is the truth.
 //    (Tags only.) Else they are an error.
 //  - Once a part of a value went out there is no way back: the rest, or a broken connection.
@@ -19,9 +22,6 @@
 #include "shim/route.hpp"
 
 namespace ringfence::shim::preload {
-
-// How long an outcome is waited for: a lease (2 s) and what a change of the view takes besides.
-inline constexpr std::int64_t outcome_wait_ns = 3'000 * shm_layout::ns_per_ms;
 
 enum class Step : std::uint8_t {
   done,        // the answer is whole
@@ -46,8 +46,9 @@ struct Tally {
 
 class Answering {
  public:
-  Answering(Entry& entry, Sink& sink, Tally& tally) noexcept
-      : entry_(entry), sink_(sink), tally_(tally) {}
+  // `wait_end_ns`: of the session's last wait for the view, on the coarse clock; 0: there was none.
+  Answering(Entry& entry, Sink& sink, Tally& tally, std::int64_t& wait_end_ns) noexcept
+      : entry_(entry), sink_(sink), tally_(tally), wait_end_ns_(wait_end_ns) {}
 
   [[nodiscard]] Stepped run();
   // Some of the value that is arriving was received straight into the sink.
@@ -62,27 +63,32 @@ class Answering {
   [[nodiscard]] bool read_end(Part& part, Stepped& stepped);
   [[nodiscard]] bool begin_value_of_key(Part& part, const text::ReplyEvent& event,
                                         const text::ReplyParser& probe);
-  [[nodiscard]] bool tell_agents_error(Part& part, const text::ReplyEvent& event);
+  void take_error(const Part& part, std::string_view line);
+  [[nodiscard]] std::string_view end_of_keys() const noexcept;
   [[nodiscard]] Stepped single();
   [[nodiscard]] Stepped take_line(std::string_view line);
+  [[nodiscard]] Stepped tell_line(std::string_view line);
   [[nodiscard]] Stepped value_is_over();
   [[nodiscard]] Stepped value();
   [[nodiscard]] Stepped line();
   [[nodiscard]] Stepped stats();
   [[nodiscard]] Stepped stat_packets();
   [[nodiscard]] Stepped lost();
+  [[nodiscard]] Stepped begin_wait();
   [[nodiscard]] Stepped wait();
 
   void begin_value(const Key& key, const Part& part, const text::ReplyEvent& header);
   [[nodiscard]] text::ReplyEvent next_event(Inbox& inbox, std::string_view bytes) noexcept;
   [[nodiscard]] TicketStatus judge(const Key& key, const Part& part) noexcept;
-  [[nodiscard]] Stepped tell(const Words& words);
+  [[nodiscard]] Stepped tell(const ReplyText& words);
+  [[nodiscard]] Stepped miss();
   [[nodiscard]] Stepped fail(std::string_view why);
   static void break_off(Inbox& inbox) noexcept;
 
   Entry& entry_;
   Sink& sink_;
   Tally& tally_;
+  std::int64_t& wait_end_ns_;
 };
 
 }  // namespace ringfence::shim::preload

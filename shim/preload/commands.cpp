@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shim/binary/answer.hpp"
 #include "shim/binary/policy.hpp"
 #include "shim/meta/policy.hpp"
 
@@ -145,8 +146,8 @@ Command CommandReader::next_binary(std::string_view bytes) {
 void CommandReader::refuse_binary(binary::Status error) noexcept {
   answer_.clear();
   const binary::Header& header = binary_.header;
-  if (error == binary::Status::success || binary::is_hidden(header.opcode, error)) return;
-  add_packet(answer_, header.opcode, header.opaque, error, binary::text_of(error));
+  if (error == binary::Status::success) return;
+  binary::add_answer(answer_, header.opcode, header.opaque, error);
 }
 
 Command CommandReader::of_binary() noexcept {
@@ -160,7 +161,7 @@ Command CommandReader::of_binary() noexcept {
       return over();
     case Opcode::noop:
       answer_.clear();
-      add_packet(answer_, header.opcode, header.opaque, binary::Status::success, {});
+      binary::add_answer(answer_, header.opcode, header.opaque, binary::Status::success);
       return local(answer_.view(), 0);
     case Opcode::flush:
       command.taken = Taken::flush;

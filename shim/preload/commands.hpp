@@ -11,7 +11,7 @@
 #include "shim/binary/request.hpp"
 #include "shim/meta/request.hpp"
 #include "shim/preload/entry.hpp"
-#include "shim/preload/words.hpp"
+#include "shim/reply_text.hpp"
 #include "shim/text/request.hpp"
 
 namespace ringfence::shim::preload {
@@ -65,7 +65,7 @@ class CommandReader {
   text::Request text_;
   meta::Request meta_;
   binary::Request binary_;
-  Words answer_;
+  ReplyText answer_;
 };
 
 }  // namespace ringfence::shim::preload

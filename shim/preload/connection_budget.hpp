@@ -17,8 +17,6 @@
 
 namespace ringfence::shim::preload {
 
-// Where the segment does not tell: half of memcached's default.
-inline constexpr std::uint32_t budget_default = 512;
 // Of a process that cannot reckon with the others.
 inline constexpr std::uint32_t budget_alone = 4;
 

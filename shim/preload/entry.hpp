@@ -58,26 +58,25 @@ struct Entry {
   meta::Verb meta_verb{};
   binary::Opcode opcode{};  // binary: as sent
   std::uint32_t opaque = 0;
-  std::uint32_t wire_opaque = 0;  // as the backend saw it
+  std::uint32_t wire_opaque = 0;  // as the backend saw it; meta: the mark in place of its own
 
   const shm_layout::SegmentReader* segment = nullptr;  // that the tickets are from
   std::string bytes;  // keys, and behind them meta's flags or binary's extras; or the answer
   std::uint32_t words_begin = 0;
   std::vector<Key> keys;
   std::vector<Part> parts;
-  std::int64_t sent_ns = 0;  // CLOCK_BOOTTIME; 0: nobody times it
+  std::int64_t asked_ns = 0;  // the coarse clock
+  std::int64_t sent_ns = 0;   // CLOCK_BOOTTIME; 0: nobody times it
 
   // The receiving side's.
   std::size_t at = 0;                // of keys, or of a local answer's bytes
   bool is_inside_value = false;      // a value is arriving
   std::size_t value_left_bytes = 0;  // of it, without its end
   bool is_delivering = false;        // and the application gets it
-  bool is_answered = false;          // a retrieval: by an error in place of values
   bool is_waiting = false;           // for the view: what became of it shows with the next one
-  bool holds_answer = false;         // meanwhile `held` is what the backend said
-  std::string held;
-  std::int64_t wait_end_ns = 0;
-  std::int64_t silent_since_ns = 0;  // CLOCK_BOOTTIME; 0: something has come
+  bool holds_answer = false;         // `held` is what the backend said meanwhile
+  std::string held;                  // a retrieval's: the agent's error in place of END
+  std::string_view failure;          // why a key could not be answered: of port_answers.hpp
 
   [[nodiscard]] std::string_view key(std::size_t index) const noexcept {
     return {bytes.data() + keys[index].begin, keys[index].size};
@@ -92,6 +91,8 @@ struct Entry {
     command.is_quiet = is_quiet;
     if (!keys.empty()) command.key = key(0);
     command.flags = words();
+    command.is_marked = true;
+    command.mark = wire_opaque;
     return command;
   }
 
@@ -105,10 +106,11 @@ struct Entry {
     words_begin = 0;
     keys.clear();
     parts.clear();
-    sent_ns = silent_since_ns = 0;
+    asked_ns = sent_ns = 0;
     at = 0;
-    is_inside_value = is_delivering = is_answered = is_waiting = holds_answer = false;
+    is_inside_value = is_delivering = is_waiting = holds_answer = false;
     held.clear();
+    failure = {};
   }
 };
 

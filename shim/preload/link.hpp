@@ -13,6 +13,7 @@
 #include "shim/preload/connection_budget.hpp"
 #include "shim/preload/hidden_fd.hpp"
 #include "shim/preload/inbox.hpp"
+#include "shim/preload/relaxed.hpp"
 #include "shim/sockets.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -93,14 +94,28 @@ class Link final : public Inbox {
     budget_ = nullptr;
   }
 
-  // How many entries name it. Release and acquire: who sees none may free it.
-  void add_entry() noexcept { pushed_.store(pushed_.load(std::memory_order_relaxed) + 1); }
+  // How many entries name it. The sending side adds them, and alone reads how many it added
+  // (relaxed); the receiving side removes them: its release pairs with the acquire in
+  // has_entries(), the sending side's: who sees none may free it.
+  void add_entry() noexcept {
+    pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   void remove_entry() noexcept {
     popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  // By the receiving side, which has one; relaxed: one that was just added counts at the next look.
+  [[nodiscard]] bool has_one_entry() const noexcept {
+    return pushed_.load(std::memory_order_relaxed) - popped_.load(std::memory_order_relaxed) == 1;
   }
   [[nodiscard]] bool has_entries() const noexcept {
     return popped_.load(std::memory_order_acquire) != pushed_.load(std::memory_order_relaxed);
   }
+
+  // When something came from it, and when some of a value went to it: the coarse clock. While the
+  // application owes the rest of one it is fed, and its silence means nothing.
+  std::int64_t arrived_ns = 0;  // the receiving side's
+  Relaxed<std::int64_t> fed_ns;
+  Relaxed<bool> is_fed;
 
   // Which life of the backend it belongs to.
   std::uint64_t sequence = 0;

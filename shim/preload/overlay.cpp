@@ -121,7 +121,8 @@ Link* Overlay::take(const Attachment& attached, std::uint16_t index, bool is_bin
   const shm_layout::Control& control = attached.segment.reader().control();
   // Relaxed: a number by itself.
   const std::uint64_t told = control.connection_budget.load(std::memory_order_relaxed);
-  const std::uint64_t budget = told == 0 ? budget_default : std::min<std::uint64_t>(told, 65'536);
+  const std::uint64_t budget =
+      told == 0 ? shm_layout::connection_budget_default : std::min<std::uint64_t>(told, 65'536);
   const int place = budget_.take(index, static_cast<std::uint32_t>(budget));
   if (place == ConnectionBudget::no_place) {
     shun(index, spare_ns);

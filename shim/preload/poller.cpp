@@ -14,8 +14,6 @@ namespace {
 
 constexpr short readable = POLLIN | POLLRDNORM;
 constexpr short writable = POLLOUT | POLLWRNORM;
-// Until somebody looks at the view again, for those who wait for it.
-constexpr std::int64_t view_slice_ns = shm_layout::ns_per_ms;
 
 bool is_in(int fd, const fd_set* set) noexcept {
   // Not FD_ISSET, which its checked form bounds by FD_SETSIZE: applications make larger sets.
@@ -54,8 +52,7 @@ int Poller::run(std::int64_t timeout_ns) noexcept {
     may_sleep_ = left_ns != 0;
     const int ready_now = prepare();
     if (ready_now > 0) left_ns = 0;
-    const std::int64_t slice = waits_for_view_ ? view_slice_ns : slice_ns;
-    const int outcome = poll_for(left_ns < 0 ? slice : std::min(left_ns, slice));
+    const int outcome = poll_for(left_ns < 0 ? within_ns_ : std::min(left_ns, within_ns_));
     const int reason = errno;
     end_idle_waits();
     if (outcome < 0 && ready_now == 0) {
@@ -71,7 +68,7 @@ int Poller::run(std::int64_t timeout_ns) noexcept {
 // Returns how many sessions are readable now.
 int Poller::prepare() noexcept {
   int ready = 0;
-  waits_for_view_ = false;
+  within_ns_ = slice_ns;
   for (nfds_t i = 0; i < count_; ++i) {
     fds_[i].revents = 0;
     place(i, 1) = place(i, 2) = {-1, POLLIN, 0};
@@ -96,7 +93,7 @@ void Poller::prepare_session(nfds_t i, Session& session) noexcept {
   }
   if (waits.is_readable) return;
   place(i, 1) = {waits.read_fd, static_cast<short>(waits.is_idle ? events & ~writable : POLLIN), 0};
-  waits_for_view_ = waits_for_view_ || waits.read_fd < 0;
+  within_ns_ = std::min(within_ns_, waits.within_ns);
   if (waits.is_idle && may_sleep_) place(i, 2).fd = session.begin_idle_wait();
 }
 

@@ -49,7 +49,7 @@ class Poller {
   pollfd* set_ = few_;
   bool has_news_ = false;  // of the present round
   bool may_sleep_ = false;
-  bool waits_for_view_ = false;
+  std::int64_t within_ns_ = 0;  // sessions are to be looked at again
 };
 
 [[nodiscard]] int select_by_poll(int end, fd_set* to_read, fd_set* to_write, fd_set* other,

@@ -24,7 +24,7 @@ std::uint64_t cookie_of(int fd) noexcept {
 }  // namespace
 
 bool Session::is_replaced() const noexcept {
-  return cookie_of(fd_) != cookie_.load(std::memory_order_relaxed);
+  return cookie_of(fd_) != cookie_;
 }
 
 bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
@@ -95,7 +95,7 @@ void Session::await_writes() noexcept {
   const auto is_write = [](const Entry& entry) {
     return !entry.keys.empty() && !text::is_retrieval(entry.verb);
   };
-  for (int i = 0; i < write_slices && !is_broken_ && !is_shut_ && !is_raw_; ++i) {
+  for (int i = 0; i < write_slices && !is_broken_ && !is_shut_ && !is_raw(); ++i) {
     if (!fifo_.any_waiting(is_write)) return;
     ready_.clear();
     ready_begin_ = 0;
@@ -123,9 +123,14 @@ void Session::close_links() noexcept {
   watches_.clear();
   next_dial_ns_ = 0;
   agent_.reset();
-  for (auto& count : agent_slots_) count = 0;
-  is_raw_ = is_left_ = is_broken_ = is_shut_ = is_ending_ = is_holding_ = is_detached_ =
-      is_watched_ = false;
+  // Relaxed: the next one to see this session gets it through a lock.
+  for (auto& count : agent_slots_) count.store(0, std::memory_order_relaxed);
+  is_raw_.store(false, std::memory_order_relaxed);
+  is_left_.store(false, std::memory_order_relaxed);
+  for (Relaxed<bool>* flag :
+       {&is_broken_, &is_shut_, &is_ending_, &is_holding_, &is_detached_, &is_watched_}) {
+    *flag = false;
+  }
   reader_.clear();
   begun_.clear();
   held_.clear();
@@ -134,6 +139,7 @@ void Session::close_links() noexcept {
   is_barrier_ = wants_raw_ = false;
   ready_.clear();
   ready_begin_ = 0;
+  wait_end_ns_ = 0;
   fd_ = -1;
 }
 
@@ -165,7 +171,7 @@ void Session::after_fork_in_child() noexcept {
   if (!agent_->is_borrowed()) agent_->forget_file();
   const bool is_idle = is_whole && fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0 &&
                        held_.empty() && !has_ready();
-  if (!is_idle) is_broken_ = !is_raw_;
+  if (!is_idle) is_broken_ = !is_raw();
   if (is_whole) {
     for (Link* link : links_) {
       if (link == nullptr) continue;
@@ -182,8 +188,9 @@ void Session::after_fork_in_child() noexcept {
   watches_.clear();  // a set is the parent's until the application puts the file into its own
   is_watched_ = false;
   blocked_ = nullptr;
-  idle_readers_ = 0;
-  references_ = 1;
+  // Relaxed: there is no other thread.
+  idle_readers_.store(0, std::memory_order_relaxed);
+  references_.store(1, std::memory_order_relaxed);
 }
 
 }  // namespace ringfence::shim::preload

@@ -26,6 +26,7 @@
 #include "shim/preload/commands.hpp"
 #include "shim/preload/fifo.hpp"
 #include "shim/preload/overlay.hpp"
+#include "shim/preload/relaxed.hpp"
 #include "shim/preload/report.hpp"
 #include "shim/preload/watches.hpp"
 
@@ -70,7 +71,8 @@ class Session {
     bool is_readable = false;  // now
     int read_fd = -1;          // a byte there may make it readable; -1: time will
     int write_fd = -1;
-    bool is_idle = false;  // nothing is under way: another thread may change that
+    bool is_idle = false;               // nothing is under way: another thread may change that
+    std::int64_t within_ns = slice_ns;  // to be asked again
   };
   // `has_news`: its read_fd was reported.
   [[nodiscard]] Waits waits(bool wants_read, bool wants_write, bool has_news) noexcept;
@@ -108,7 +110,7 @@ class Session {
   [[nodiscard]] bool has_reserved_key(const text::Request& request) const noexcept;
   void submit_keyless(const Command& command, std::string_view front);
   void submit_local(std::string_view answer);
-  void fail_here(const Command& command, Entry& entry);
+  void fail_here(const Command& command, Entry& entry, std::string_view why);
   [[nodiscard]] Link* choose(Ticket& ticket, std::string_view key, text::Verb verb);
   [[nodiscard]] bool has_agent() noexcept;
   [[nodiscard]] bool is_under_way(std::uint32_t slot, bool is_through_agent) const noexcept;
@@ -131,12 +133,14 @@ class Session {
   [[nodiscard]] std::size_t take_ready(char* to, std::size_t room) noexcept;
   enum class Filled : std::uint8_t { some, none, interrupted };
   [[nodiscard]] Filled fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
-                                  bool may_wait) noexcept;
+                                  std::int64_t wait_ns) noexcept;
   void pop(Entry& entry) noexcept;
   void end_broken(const Entry& entry) noexcept;
   void note(const Tally& tally) noexcept;
   [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
-  [[nodiscard]] bool give_up(Entry& entry, Link& link) noexcept;
+  [[nodiscard]] bool give_up(const Entry& entry, Link& link) noexcept;
+  [[nodiscard]] std::int64_t patience_ns(const Entry& entry, const Link& link) const noexcept;
+  [[nodiscard]] std::int64_t sleep_ns(const Entry& entry, const Link& link) const noexcept;
   [[nodiscard]] ssize_t peek(char* to, std::size_t room, bool may_wait) noexcept;
   [[nodiscard]] bool has_ready() const noexcept { return ready_begin_ < ready_.size(); }
   [[nodiscard]] bool fill_ready(bool may_receive) noexcept;
@@ -146,30 +150,46 @@ class Session {
   // Watching: session_watch.cpp
   void watch_link(Link& link) noexcept;
   void unwatch_link(Link& link) noexcept;
-  enum class Wake : std::uint8_t { now, with_view, tick };
-  void wake_watchers(Wake when) noexcept;
+  void wake_watchers(std::int64_t within_ns) noexcept;
+  [[nodiscard]] std::int64_t tick_ns() const noexcept;
+  [[nodiscard]] std::int64_t look_within_ns(const Entry& head) noexcept;
   void note_blocked(Link* link) noexcept;
   void wake_idle_reader() noexcept;
 
   void close_links() noexcept;
   void await_writes() noexcept;
+  [[nodiscard]] bool is_raw() const noexcept { return is_raw_.load(std::memory_order_acquire); }
+  void become_raw() noexcept { is_raw_.store(true, std::memory_order_release); }
 
-  // 0: nobody's. One for the file, one for each call that is under way.
+  // 0: nobody's. One for the file, one for each call that is under way. Release and acquire: see
+  // adopt(), reference() and release().
   std::atomic<std::uint32_t> references_{0};
   int fd_ = -1;
-  std::atomic<std::uint64_t> cookie_{0};  // of the application's socket; relaxed
+  Relaxed<std::uint64_t> cookie_;  // of the application's socket
   Overlay* overlay_ = nullptr;
-  std::atomic<bool> is_nonblocking_{false};  // these relaxed: as racy as in the kernel
-  std::atomic<std::int64_t> receive_timeout_ns_{0};
-  std::atomic<std::int64_t> send_timeout_ns_{0};
-  std::atomic<bool> is_raw_{false};     // all bytes go to the agent, and come from there
-  std::atomic<bool> is_left_{false};    // and all that was answered before was taken
-  std::atomic<bool> is_broken_{false};  // ECONNRESET until it is closed
-  std::atomic<bool> is_shut_{false};    // nothing is received any more
-  std::atomic<bool> is_ending_{false};  // nothing is sent any more: who is silent is not waited for
-  std::atomic<bool> is_holding_{false};
-  std::atomic<bool> is_detached_{false};
-  std::atomic<std::uint16_t> agent_slots_[256]{};  // keys under way through the agent, by slot
+  Relaxed<bool> is_nonblocking_;
+  Relaxed<std::int64_t> receive_timeout_ns_;
+  Relaxed<std::int64_t> send_timeout_ns_;
+  Relaxed<bool> is_broken_;    // ECONNRESET until it is closed
+  Relaxed<bool> is_shut_;      // nothing is received any more
+  Relaxed<bool> is_ending_;    // nothing is sent any more: who is silent is not waited for
+  Relaxed<bool> is_detached_;  // the file is going
+  // Something stands behind a barrier, or may. The sending side's; a receiver that misses it looks
+  // again within a slice.
+  Relaxed<bool> is_holding_;
+  // All bytes go to the agent, and come from there. Release in become_raw(), acquire in is_raw():
+  // who sees it sees the entries that were pushed before.
+  std::atomic<bool> is_raw_{false};
+  // And all that was answered before was taken. Release where it is set, acquire in
+  // is_left_to_agent(): who sees it finds nothing in memory that comes before the file's bytes.
+  std::atomic<bool> is_left_{false};
+  // Keys under way through the agent, by filter_of() of their slots. Release and acquire: see
+  // note_agent_slot().
+  static constexpr std::uint32_t filter_count = 256;
+  [[nodiscard]] static constexpr std::uint32_t filter_of(std::uint32_t slot) noexcept {
+    return slot % filter_count;
+  }
+  std::atomic<std::uint16_t> agent_slots_[filter_count]{};
   Fifo fifo_;
 
   std::mutex sending_;  // what follows
@@ -188,6 +208,7 @@ class Session {
   std::vector<Link*> retired_;
   std::vector<Link*> dirty_;
   const Attachment* attachment_ = nullptr;
+  std::string_view refusal_;  // why nobody could be asked: a line of port_answers.hpp
   std::uint64_t retrieval_number_ = 0;
   std::uint32_t next_opaque_ = 1;
   std::uint64_t submitted_ = 0;
@@ -203,14 +224,17 @@ class Session {
   std::mutex receiving_;  // what follows
   std::string ready_;     // answered, and not taken by the application yet
   std::size_t ready_begin_ = 0;
+  std::int64_t wait_end_ns_ = 0;  // Answering's
 
-  std::mutex watching_;  // what follows, but for is_watched_
+  std::mutex watching_;  // what follows, but for the last two
   Watches watches_;
   Bell bell_;
-  Link* blocked_ = nullptr;  // the application waits to send; only compared and asked for its file
-  std::atomic<bool> is_watched_{false};
-  HiddenFd quiet_peer_;               // of the file that stands in
-  std::atomic<int> idle_readers_{0};  // threads that sleep until another one asks something
+  Link* blocked_ = nullptr;   // the application waits to send; only compared and asked for its file
+  HiddenFd quiet_peer_;       // of the file that stands in
+  Relaxed<bool> is_watched_;  // watch() rings for a call that misses it
+  // Threads that sleep until another one asks something. Sequentially consistent: see
+  // begin_idle_wait() and send_bytes().
+  std::atomic<int> idle_readers_{0};
 };
 
 // Keeps a session while a call is under way.

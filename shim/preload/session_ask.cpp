@@ -16,8 +16,18 @@ constexpr std::size_t gat_bytes_max = 1500;
 // Latency is looked at this often: two clock reads cost as much as a tenth of the rest.
 constexpr std::uint64_t timed_every = 16;
 
-constexpr std::size_t filter_of(std::uint32_t slot) noexcept {
-  return slot & 0xff;
+// What is said of a key that was asked of nobody.
+std::string_view refusal_of(Way why) noexcept {
+  switch (why) {
+    case Way::fenced:
+      return answers::no_new_view;
+    case Way::no_lease:
+      return answers::no_lease;
+    case Way::unowned:
+      return answers::no_backend;
+    default:
+      return answers::unreachable;
+  }
 }
 
 std::string_view key_of(const Command& command) noexcept {
@@ -39,6 +49,7 @@ void Session::follow_segment() noexcept {
 
 void Session::retire(Link*& link) noexcept {
   if (body_link_ == link) body_link_ = nullptr;
+  link->is_fed = false;
   unwatch_link(*link);
   retired_.push_back(link);
   link = nullptr;
@@ -162,6 +173,7 @@ bool Session::has_agent() noexcept {
 Link* Session::through_agent(const Ticket& ticket, Way why) noexcept {
   if (!has_agent() || is_under_way(ticket.slot, false)) {
     preload::count(Way::answered);
+    refusal_ = refusal_of(why);
     return nullptr;
   }
   preload::count(why);
@@ -175,6 +187,7 @@ void Session::push(Entry& entry) {
     if (entry.parts[key.part].is_agent) note_agent_slot(key.ticket.slot, 1);
   }
   has_answered_here_ = has_answered_here_ || entry.parts.empty();
+  if (!entry.parts.empty()) entry.asked_ns = shm_layout::coarse_ns();
   fifo_.push();
 }
 
@@ -194,6 +207,7 @@ void Session::fill(Entry& entry, const Command& command) {
     entry.meta_verb = command.meta->command.verb;
     entry.is_base64 = command.meta->command.is_base64;
     entry.is_quiet = command.meta->command.is_quiet;
+    entry.wire_opaque = next_opaque_++;
   } else if (command.binary != nullptr) {
     entry.opcode = command.binary->header.opcode;
     entry.opaque = command.binary->header.opaque;
@@ -212,15 +226,18 @@ std::uint16_t Session::part_of(Entry& entry, Link& link) {
 }
 
 // A command that nobody can be asked: its answer, when its turn comes.
-void Session::fail_here(const Command& command, Entry& entry) {
+void Session::fail_here(const Command& command, Entry& entry, std::string_view why) {
   body_link_ = nullptr;
   body_left_bytes_ = command.body_bytes;
   if (command.is_noreply) return;
-  Words words;
-  add_failure(words, entry, answers::unreachable);
-  if (entry.kind == Kind::retrieval) words.add("END\r\n");
-  entry.kind = Kind::local;
-  entry.bytes.assign(words.view());
+  if (entry.kind == Kind::retrieval) {
+    entry.failure = why;
+  } else {
+    ReplyText words;
+    add_failure(words, entry, why);
+    entry.kind = Kind::local;
+    entry.bytes.assign(words.view());
+  }
   entry.keys.clear();
   push(entry);
 }
@@ -247,7 +264,7 @@ void Session::submit(const Command& command) {
   Link* link = choose(key.ticket, name, command.verb);
   entry->keys.push_back(key);
   if (link == nullptr) {
-    fail_here(command, *entry);
+    fail_here(command, *entry, refusal_);
     return;
   }
   entry->parts.push_back({link, link->is_agent(), false, false});
@@ -262,6 +279,7 @@ void Session::submit(const Command& command) {
   mark_dirty(*link);
   body_link_ = link;
   body_left_bytes_ = command.body_bytes;
+  link->is_fed = body_left_bytes_ > 0;
   push(*entry);
 }
 
@@ -269,7 +287,7 @@ void Session::write_front(Link& link, const Command& command, const Entry& entry
                           std::string_view wire_key) {
   const auto out = [&](std::string_view piece) { link.output.append(piece); };
   if (command.meta != nullptr) {
-    meta::write_command(out, command.meta->command, wire_key, command.meta->value_bytes);
+    meta::write_command(out, entry.meta_command(), wire_key, command.meta->value_bytes);
   } else if (command.binary != nullptr) {
     binary::Command words;
     words.opcode = entry.opcode;
@@ -335,7 +353,10 @@ void Session::submit_retrieval(const text::Request& request) {
     Link* link = is_refused ? agent_.get() : choose(key.ticket, name, request.verb);
     // A connection may have come up since an earlier key of the slot.
     if (link != nullptr && is_asked_of_agent(*entry, key.ticket.slot)) link = agent_.get();
-    if (link == nullptr) continue;  // a miss, which is told by leaving it out
+    if (link == nullptr) {
+      entry->failure = refusal_;
+      continue;
+    }
     key.part = part_of(*entry, *link);
     if (groups_.size() <= key.part) groups_.push_back({link, 0, 0, 0});
     Group& group = groups_[key.part];
@@ -373,7 +394,7 @@ void Session::submit_keyless(const Command& command, std::string_view front) {
   fill(*entry, command);
   preload::count(Way::keyless);
   if (!has_agent()) {
-    fail_here(command, *entry);
+    fail_here(command, *entry, answers::unreachable);
     return;
   }
   std::string& output = agent_->output;

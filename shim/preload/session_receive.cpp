@@ -1,5 +1,6 @@
 // What the application receives: the answers, in the order of its commands, read from one
 // connection at a time, the one whose turn it is. One system call for an answer that has arrived.
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -14,12 +15,9 @@ namespace {
 constexpr std::size_t direct_bytes_min = 4096;
 // What poll() takes in to see whether an answer is there, and what a peek may look ahead.
 constexpr std::size_t look_bytes = 4096;
-// How long a backend may say nothing when it is its turn though nobody lost it; when the
-// application sends no more, as those do that gave up; and in the middle of a value, after which
-// there is nothing left to tell but a broken connection.
-constexpr std::int64_t answer_silence_ns = 2'000 * shm_layout::ns_per_ms;
+// How long a backend may say nothing at most when the application sends no more, as those do that
+// gave up.
 constexpr std::int64_t ending_silence_ns = 200 * shm_layout::ns_per_ms;
-constexpr std::int64_t value_silence_ns = 5'000 * shm_layout::ns_per_ms;
 // Between two looks at the view by a thread that may sleep.
 constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;
 
@@ -31,11 +29,10 @@ void pause() noexcept {
 }  // namespace
 
 ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
-  const bool may_wait =
-      (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
+  const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
   if (room == 0) return 0;
   std::unique_lock lock(receiving_);
-  if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
+  if (is_raw() && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
     lock.unlock();
@@ -53,13 +50,13 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
   } else {
     got = receive_now(to, room, may_wait);
   }
-  if (is_watched_.load(std::memory_order_relaxed)) {
+  if (is_watched_) {
     const int reason = errno;
     const Entry* head = fifo_.head();
     if (has_ready() || (got > 0 && static_cast<std::size_t>(got) == room)) {
-      wake_watchers(Wake::now);
+      wake_watchers(0);
     } else if (head != nullptr) {
-      wake_watchers(head->is_waiting ? Wake::with_view : Wake::tick);
+      wake_watchers(look_within_ns(*head));
     }
     errno = reason;
   }
@@ -93,7 +90,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
     early = take_ready(to, room);
     if (has_ready() || early == room) return static_cast<ssize_t>(early);
   }
-  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t timeout_ns = receive_timeout_ns_;
   std::int64_t end_ns = 0;
   Sink sink(to + early, room - early, ready_);
   const auto ended = [&](int reason) {
@@ -102,21 +99,21 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
     errno = reason;
     return ssize_t{-1};
   };
-  const auto is_over = [&] {
+  const auto is_over = [&](std::int64_t slept_ns) {  // for the first time, that is
     if (timeout_ns == 0) return false;
     const std::int64_t now_ns = shm_layout::boottime_ns();
-    if (end_ns == 0) end_ns = now_ns + timeout_ns - slice_ns;  // a slice has passed already
+    if (end_ns == 0) end_ns = now_ns + timeout_ns - slept_ns;
     return now_ns >= end_ns;
   };
   for (;;) {
     const bool has_some = early + sink.size() > 0;
-    if (is_broken_.load(std::memory_order_relaxed)) return ended(ECONNRESET);
-    if (is_shut_.load(std::memory_order_relaxed)) {
+    if (is_broken_) return ended(ECONNRESET);
+    if (is_shut_) {
       return has_some ? ended(0) : 0;
     }
     Entry* entry = fifo_.head();
     if (entry == nullptr) {
-      if (is_holding_.load(std::memory_order_relaxed)) {
+      if (is_holding_) {
         continue_held();
         if (fifo_.head() != nullptr) continue;
       }
@@ -126,7 +123,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
       continue;  // another thread has sent something
     }
     Tally tally;
-    Answering answering(*entry, sink, tally);
+    Answering answering(*entry, sink, tally, wait_end_ns_);
     const Stepped stepped = answering.run();
     note(tally);
     end_broken(*entry);
@@ -144,24 +141,24 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
         break;
       case Step::waiting:
         if (early + sink.size() > 0 || !may_wait) return ended(EAGAIN);
-        if (is_over()) return ended(EAGAIN);
+        if (is_over(0)) return ended(EAGAIN);
         pause();
         overlay_->refresh(shm_layout::boottime_ns());
         break;
       case Step::need_bytes: {
         const bool has_any = early + sink.size() > 0;
         if (!may_receive) return ended(EAGAIN);
-        if (has_any && !is_watched_.load(std::memory_order_relaxed)) return ended(0);
+        if (has_any && !is_watched_) return ended(0);
         Link& link = *static_cast<Link*>(stepped.inbox);
-        switch (fill_inbox(*entry, link, sink, answering, may_wait && !has_any)) {
+        const std::int64_t wait_ns = may_wait && !has_any ? sleep_ns(*entry, link) : 0;
+        switch (fill_inbox(*entry, link, sink, answering, wait_ns)) {
           case Filled::some:
-            entry->silent_since_ns = 0;
             break;
           case Filled::interrupted:
             return ended(EINTR);
           case Filled::none:
             if (give_up(*entry, link)) break;
-            if (!may_wait || has_any || is_over()) return ended(EAGAIN);
+            if (!may_wait || has_any || is_over(wait_ns)) return ended(EAGAIN);
             break;
         }
         break;
@@ -170,10 +167,16 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
   }
 }
 
-// One receive from the connection whose turn it is.
+// One receive from the connection whose turn it is, which sleeps for a slice or less.
 Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
-                                    bool may_wait) noexcept {
-  const int flags = may_wait ? 0 : MSG_DONTWAIT;
+                                    std::int64_t wait_ns) noexcept {
+  // A whole slice is the connection's own time-out.
+  const int flags = wait_ns >= slice_ns ? 0 : MSG_DONTWAIT;
+  if (wait_ns > 0 && wait_ns < slice_ns) {
+    pollfd waited{link.fd(), POLLIN, 0};
+    const timespec time{0, wait_ns};
+    if (real::ppoll(&waited, 1, &time, nullptr) < 0 && errno == EINTR) return Filled::interrupted;
+  }
   const bool is_direct = entry.is_inside_value && entry.is_delivering && !entry.is_noreply &&
                          link.is_empty() && entry.value_left_bytes >= direct_bytes_min &&
                          sink.room() >= direct_bytes_min;
@@ -181,6 +184,7 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
   if (is_direct) {
     got = real::recv(link.fd(), sink.at(), std::min(sink.room(), entry.value_left_bytes), flags);
     if (got > 0) {
+      link.arrived_ns = shm_layout::coarse_ns();
       answering.received_value(static_cast<std::size_t>(got));
       return Filled::some;
     }
@@ -191,6 +195,7 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
     }
     got = real::recv(link.fd(), link.free_begin(), link.free_bytes(), flags);
     if (got > 0) {
+      link.arrived_ns = shm_layout::coarse_ns();
       link.received(static_cast<std::size_t>(got));
       return Filled::some;
     }
@@ -203,19 +208,33 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
   return Filled::some;
 }
 
+// For how long from now on the backend whose turn it is may say nothing: the pool's
+// request_timeout, from when it was asked or last gave something, or took some of this very
+// command's value. 0 or less: no longer.
+std::int64_t Session::patience_ns(const Entry& entry, const Link& link) const noexcept {
+  const bool is_last = link.has_one_entry();
+  if (is_last && link.is_fed) return slice_ns;
+  std::int64_t silence_ns = answers_of(entry).request_timeout_ms() * shm_layout::ns_per_ms;
+  if (is_ending_ && !entry.is_inside_value) silence_ns = std::min(silence_ns, ending_silence_ns);
+  const std::int64_t fed_ns = is_last ? std::int64_t{link.fed_ns} : 0;
+  const std::int64_t since_ns = std::max({entry.asked_ns, link.arrived_ns, fed_ns});
+  return since_ns + silence_ns - shm_layout::coarse_ns();
+}
+
+// How long to sleep for the connection before its silence is looked at.
+std::int64_t Session::sleep_ns(const Entry& entry, const Link& link) const noexcept {
+  if (link.is_agent()) return slice_ns;
+  return std::clamp<std::int64_t>(patience_ns(entry, link), 0, slice_ns);
+}
+
 // Nothing has come. Once the slot belongs to somebody else, what may still come is of no use to
 // anybody; and whoever says nothing for long is not waited for.
-bool Session::give_up(Entry& entry, Link& link) noexcept {
+bool Session::give_up(const Entry& entry, Link& link) noexcept {
   if (link.is_agent() || entry.segment == nullptr) return false;
-  const std::int64_t now_ns = shm_layout::boottime_ns();
-  if (entry.silent_since_ns == 0) entry.silent_since_ns = now_ns;
   const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
   const Ticket& ticket = entry.keys[at].ticket;
   const bool has_moved = entry.segment->slot(ticket.slot).unfenced() != ticket.slot_word.unfenced();
-  const bool is_ending = is_ending_.load(std::memory_order_relaxed);
-  const std::int64_t silence_ns = is_ending ? ending_silence_ns : answer_silence_ns;
-  const std::int64_t patience_ns = entry.is_inside_value ? value_silence_ns : silence_ns;
-  const bool is_silent = now_ns - entry.silent_since_ns >= patience_ns;
+  const bool is_silent = patience_ns(entry, link) <= 0;
   if (!is_silent && (!has_moved || entry.is_inside_value)) return false;
   link.is_ended = true;
   link.set_broken();
@@ -262,12 +281,12 @@ void Session::note(const Tally& tally) noexcept {
 
 // Nothing is under way: only the agent can speak, or another thread can ask something.
 ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcept {
-  const std::int64_t timeout_ns = receive_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t timeout_ns = receive_timeout_ns_;
   const std::int64_t begin_ns = timeout_ns > 0 ? shm_layout::boottime_ns() : 0;
   for (;;) {
     const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
     const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
-    const bool is_wanted = !is_raw_ && !is_ending_ && overlay_->has_lease();
+    const bool is_wanted = !is_raw() && !is_ending_ && overlay_->has_lease();
     if (has_ended && is_wanted && stand_in()) {
       errno = EAGAIN;
       if (!may_wait) return -1;
@@ -287,12 +306,13 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
       errno = reason;
       return -1;
     }
+    if (is_holding_) continue_held();
     if (!fifo_.is_empty()) {
       errno = EAGAIN;
       return -1;
     }
-    if (is_shut_.load(std::memory_order_relaxed)) return 0;
-    if (is_detached_.load(std::memory_order_relaxed)) {
+    if (is_shut_) return 0;
+    if (is_detached_) {
       errno = EBADF;
       return -1;
     }

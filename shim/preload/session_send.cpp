@@ -29,8 +29,7 @@ constexpr int barrier_slices = 5;
 }  // namespace
 
 ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcept {
-  const bool may_wait =
-      (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
+  const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
   const std::lock_guard lock(sending_);
   try {
     if (count == 1) {
@@ -66,11 +65,11 @@ ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcep
 }
 
 ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
-  if (is_broken_.load(std::memory_order_relaxed)) {
+  if (is_broken_) {
     errno = ECONNRESET;
     return -1;
   }
-  const std::int64_t timeout_ns = send_timeout_ns_.load(std::memory_order_relaxed);
+  const std::int64_t timeout_ns = send_timeout_ns_;
   const std::int64_t end_ns = timeout_ns > 0 ? shm_layout::boottime_ns() + timeout_ns : 0;
   std::size_t sent = 0;
   for (;;) {
@@ -89,12 +88,12 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
   }
   if (blocked_ != nullptr) note_blocked(nullptr);
   if (may_wait && is_holding_) hasten_barrier();
-  if (is_watched_.load(std::memory_order_relaxed) && !fifo_.is_empty()) {
-    wake_watchers(has_answered_here_ ? Wake::now : Wake::tick);
+  if (is_watched_ && (!fifo_.is_empty() || is_holding_)) {
+    wake_watchers(has_answered_here_ ? 0 : tick_ns());
   }
   has_answered_here_ = false;
-  // Sequentially consistent, with the reader's: either we see it, or it sees what was pushed.
-  if (idle_readers_.load() > 0) wake_idle_reader();
+  // With the reader's in begin_idle_wait(): either we see it, or it sees what was pushed.
+  if (idle_readers_.load(std::memory_order_seq_cst) > 0) wake_idle_reader();
   return static_cast<ssize_t>(sent);
 }
 
@@ -139,7 +138,7 @@ std::size_t Session::take_now(std::string_view bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size()) {
     const std::string_view rest = bytes.substr(taken);
-    if (is_raw_.load(std::memory_order_relaxed)) return taken + pass_raw(rest);
+    if (is_raw()) return taken + pass_raw(rest);
     if (body_left_bytes_ > 0) {
       const std::size_t passed = pass_body(rest);
       taken += passed;
@@ -174,7 +173,7 @@ bool Session::take_command(std::string_view bytes, std::size_t& taken) {
   const Command command = reader_.next(begun_);
   if (command.taken == Taken::need_more) return true;
   const bool is_begun = begin_command(command, begun_);
-  if (!is_begun || is_raw_) held_ += begun_;  // goes first, when it may
+  if (!is_begun || is_raw()) held_ += begun_;  // goes first, when it may
   begun_.clear();
   is_holding_ = !held_.empty();
   if (is_begun && !held_.empty()) {
@@ -210,16 +209,16 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
       submit(command);
       break;
     case Taken::over:
-      if (!is_raw_) preload::count(Way::over);
+      if (!is_raw()) preload::count(Way::over);
       // Without an agent at the application's file: what quit means.
       if (!agent_->is_borrowed() || agent_->is_broken()) real::shutdown(fd_, SHUT_RDWR);
-      is_raw_ = true;
+      become_raw();
       break;
     case Taken::closing:
       if (!command.answer.empty()) submit_local(command.answer);
       // The application's own file tells of the end, to whoever waits there.
       real::shutdown(fd_, SHUT_RDWR);
-      is_raw_ = true;
+      become_raw();
       break;
     case Taken::need_more:
       break;
@@ -233,7 +232,7 @@ bool Session::is_behind_barrier() noexcept {
   is_barrier_ = false;
   if (wants_raw_ && begun_.empty()) {
     preload::count(raw_reason_);
-    is_raw_ = true;
+    become_raw();
   }
   is_holding_ = !held_.empty();
   return false;
@@ -254,6 +253,8 @@ std::size_t Session::pass_body(std::string_view bytes) {
     if (!body_link_->send(body, passed)) passed = body.size();
   }
   body_left_bytes_ -= passed;
+  if (!is_to_nobody && passed > 0) body_link_->fed_ns = shm_layout::coarse_ns();
+  if (!is_to_nobody) body_link_->is_fed = body_left_bytes_ > 0 && passed == body.size();
   return passed;
 }
 
@@ -298,7 +299,7 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
     waited[0].fd = dirty_.front()->fd();
   } else if (body_left_bytes_ > 0 && body_link_ != nullptr) {
     waited[0].fd = body_link_->fd();
-  } else if (is_raw_) {
+  } else if (is_raw()) {
     waited[0].fd = fd_;
   }
   return real::poll(waited, 2, wait_slice_ms) >= 0;
@@ -336,14 +337,17 @@ void Session::continue_held() noexcept {
 
 void Session::leave_to_agent(Way why) noexcept {
   const std::lock_guard lock(sending_);
-  if (is_raw_ || wants_raw_) return;
+  if (is_raw() || wants_raw_) return;
   wants_raw_ = true;
   raw_reason_ = why;
   is_barrier_ = true;
   is_holding_ = true;
   if (fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0) (void)is_behind_barrier();
   const std::unique_lock receiving(receiving_, std::try_to_lock);
-  if (receiving.owns_lock() && is_raw_ && !has_ready()) is_left_ = true;
+  if (receiving.owns_lock() && is_raw() && !has_ready()) {
+    // Release; pairs with the acquire in is_left_to_agent().
+    is_left_.store(true, std::memory_order_release);
+  }
 }
 
 }  // namespace ringfence::shim::preload

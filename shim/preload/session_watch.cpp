@@ -1,6 +1,7 @@
 // Who waits for a session: by poll() and select(), which are asked through us, and by epoll, which
 // is not: there the files that may make it readable stand beside the application's own, and a bell
 // rings for what no file tells.
+#include <algorithm>
 #include <cerrno>
 
 #include "shim/preload/descriptors.hpp"
@@ -11,11 +12,28 @@ namespace ringfence::shim::preload {
 
 namespace {
 
-// While something is under way: how long nobody looks whether its slot has moved.
-constexpr std::int64_t tick_ns = 200 * shm_layout::ns_per_ms;
-constexpr std::int64_t view_tick_ns = 2 * shm_layout::ns_per_ms;
+// While something is under way: how long nobody looks whether its slot has moved, and how long for
+// who waits for the view.
+constexpr std::int64_t tick_ns_max = 200 * shm_layout::ns_per_ms;
+constexpr std::int64_t view_tick_ns = shm_layout::ns_per_ms;
 
 }  // namespace
+
+// After a send: nobody need look sooner. The sending side's.
+std::int64_t Session::tick_ns() const noexcept {
+  const shm_layout::AnswerWord answers =
+      attachment_ == nullptr ? shm_layout::AnswerWord{} : attachment_->segment.reader().answers();
+  return std::min(tick_ns_max, answers.request_timeout_ms() * shm_layout::ns_per_ms);
+}
+
+// When the answer to the head is to be looked for again, whatever its file says. The receiving
+// side's.
+std::int64_t Session::look_within_ns(const Entry& head) noexcept {
+  const Link* link = head_link();
+  if (link == nullptr) return view_tick_ns;
+  if (link->is_agent()) return tick_ns_max;
+  return std::clamp(patience_ns(head, *link), view_tick_ns, tick_ns_max);
+}
 
 Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) noexcept {
   Waits waits;
@@ -29,13 +47,19 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
     const bool is_told = has_ready() || is_broken_ || is_shut_;
     waits.is_readable = is_told || (!fifo_.is_empty() && fill_ready(has_news));
     if (waits.is_readable) return waits;
+    if (fifo_.is_empty() && is_holding_) continue_held();
     Entry* entry = fifo_.head();
     if (entry != nullptr) {
       if (!entry->is_waiting && !entry->parts.empty()) {
         Link& link = *head_link();
         waits.read_fd = link.fd();
-        if (give_up(*entry, link)) waits.is_readable = fill_ready(false);
+        if (give_up(*entry, link)) {
+          waits.is_readable = fill_ready(false);
+          waits.within_ns = view_tick_ns;  // it is somebody else's turn, or the view's
+          return waits;
+        }
       }
+      waits.within_ns = std::min(slice_ns, look_within_ns(*entry));
       return waits;
     }
   }
@@ -46,19 +70,19 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
 
 int Session::begin_idle_wait() noexcept {
   const std::lock_guard lock(watching_);
-  // Sequentially consistent, with send_bytes(): either it sees us, or we see what it pushed.
-  idle_readers_.fetch_add(1);
+  // With send_bytes(): either it sees us, or we see what it pushed.
+  idle_readers_.fetch_add(1, std::memory_order_seq_cst);
   return bell_.fd();
 }
 
 void Session::end_idle_wait() noexcept {
   const std::lock_guard lock(watching_);
-  idle_readers_.fetch_sub(1);
-  if (!is_watched_.load(std::memory_order_relaxed)) bell_.silence();
+  idle_readers_.fetch_sub(1, std::memory_order_seq_cst);
+  if (!is_watched_) bell_.silence();
 }
 
 void Session::watch_link(Link& link) noexcept {
-  if (!is_watched_.load(std::memory_order_relaxed)) return;
+  if (!is_watched_) return;
   const std::lock_guard lock(watching_);
   watches_.add_file(link.fd(), false);
 }
@@ -69,21 +93,15 @@ void Session::unwatch_link(Link& link) noexcept {
   if (link.fd() >= 0) watches_.remove_file(link.fd());
 }
 
-// After a send or a receive of a session that is watched by epoll.
-void Session::wake_watchers(Wake when) noexcept {
+// After a send or a receive of a session that is watched by epoll. 0: now.
+void Session::wake_watchers(std::int64_t within_ns) noexcept {
   const std::lock_guard lock(watching_);
   if (watches_.is_empty()) return;
   const bool had_file = bell_.is_made();
-  switch (when) {
-    case Wake::now:
-      bell_.ring_now();
-      break;
-    case Wake::with_view:
-      bell_.ring_in(view_tick_ns);
-      break;
-    case Wake::tick:
-      bell_.ring_within(tick_ns);
-      break;
+  if (within_ns == 0) {
+    bell_.ring_now();
+  } else {
+    bell_.ring_within(within_ns);
   }
   if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
 }
@@ -141,8 +159,9 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
     watches_.set_own(fd_, false);
     watches_.add_file(blocked_->fd(), true);
   }
-  // What lies in memory already is told by no file.
-  if (!fifo_.is_empty() || has_ready()) {
+  // What lies in memory already is told by no file, nor what another thread is receiving now.
+  const std::unique_lock receiving(receiving_, std::try_to_lock);
+  if (!receiving.owns_lock() || !fifo_.is_empty() || has_ready()) {
     const bool had_file = bell_.is_made();
     bell_.ring_now();
     if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);

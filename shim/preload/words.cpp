@@ -5,35 +5,24 @@
 #include "shim/meta/policy.hpp"
 #include "shim/meta/show.hpp"
 #include "shim/text/port_answers.hpp"
+#include "shim/text/show.hpp"
 
 namespace ringfence::shim::preload {
 namespace {
 
 using binary::Status;
 
-// What the protocol calls an internal error; memcached has no status of its own for "not known".
-constexpr auto failure_status = static_cast<Status>(0x84);
-
-auto adder(Words& out) noexcept {
+auto adder(ReplyText& out) noexcept {
   return [&out](std::string_view piece) { out.add(piece); };
 }
 
-void add_meta_status(Words& out, const Entry& entry, std::string_view status) noexcept {
+void add_meta_status(ReplyText& out, const Entry& entry, std::string_view status) noexcept {
   const meta::Command command = entry.meta_command();
   if (!meta::is_hidden(command, status)) meta::show_status(adder(out), command, status);
 }
 
-void add_status(Words& out, const Entry& entry, Status status) noexcept {
-  if (binary::is_hidden(entry.opcode, status)) return;
-  add_packet(out, entry.opcode, entry.opaque, status, binary::text_of(status));
-}
-
-// What a line of the text protocol says, without its first word and its end.
-void add_line_packet(Words& out, const Entry& entry, std::string_view line) noexcept {
-  if (line.ends_with("\r\n")) line.remove_suffix(2);
-  const std::size_t space = line.find(' ');
-  add_packet(out, entry.opcode, entry.opaque, failure_status,
-             space == std::string_view::npos ? line : line.substr(space + 1));
+void add_status(ReplyText& out, const Entry& entry, Status status) noexcept {
+  binary::add_answer(out, entry.opcode, entry.opaque, status);
 }
 
 bool creates_number(const Entry& entry) noexcept {
@@ -41,28 +30,32 @@ bool creates_number(const Entry& entry) noexcept {
   return entry.protocol == Protocol::binary && binary::creates_number(entry.verb, entry.words());
 }
 
-void add_error(Words& out, const Entry& entry, std::string_view why) noexcept {
+void add_error(ReplyText& out, const Entry& entry, std::string_view why) noexcept {
   if (entry.protocol == Protocol::binary) {
-    add_line_packet(out, entry, why);
+    binary::add_line_answer(out, entry.opcode, entry.opaque, binary::port_failure, why);
   } else {
     out.add(why);
   }
 }
 
-}  // namespace
-
-void add_packet(Words& out, binary::Opcode opcode, std::uint32_t opaque, Status status,
-                std::string_view text) noexcept {
-  binary::Answer answer;
-  answer.opcode = opcode;
-  answer.opaque = opaque;
-  answer.status = status;
-  answer.rest_bytes = static_cast<std::uint32_t>(text.size());
-  out.add(binary::AnswerFront(answer).view());
-  out.add(text);
+bool tells_get_failure(const Entry& entry) noexcept {
+  const bool may_tell =
+      entry.protocol != Protocol::binary || binary::may_tell_failure(entry.opcode);
+  return may_tell && answers_of(entry).tells_get_failure();
 }
 
-void add_value_head(Words& out, const Entry& entry, std::string_view key,
+}  // namespace
+
+shm_layout::AnswerWord answers_of(const Entry& entry) noexcept {
+  return entry.segment == nullptr ? shm_layout::AnswerWord{} : entry.segment->answers();
+}
+
+std::string_view reason_of(TicketStatus status) noexcept {
+  const bool has_no_lease = status == TicketStatus::lease_lapsed;
+  return has_no_lease ? text::port_answers::no_lease : text::port_answers::view_changed;
+}
+
+void add_value_head(ReplyText& out, const Entry& entry, std::string_view key,
                     const text::ReplyEvent& header) noexcept {
   if (entry.protocol == Protocol::binary) {
     out.add(binary::value_front(entry.opcode, entry.opaque, key, header).view());
@@ -72,24 +65,14 @@ void add_value_head(Words& out, const Entry& entry, std::string_view key,
     meta::show_value_head(adder(out), entry.meta_command(), header.value_bytes, header.bytes);
     return;
   }
-  out.add("VALUE ");
-  out.add(key);
-  out.add(" ");
-  out.add(header.client_flags);
-  out.add(" ");
-  out.add(text::Digits(header.value_bytes).view());
-  if (header.has_cas) {
-    out.add(" ");
-    out.add(header.cas_unique);
-  }
-  out.add("\r\n");
+  text::show_value_head(adder(out), key, header);
 }
 
 std::string_view end_of_value(const Entry& entry) noexcept {
   return entry.protocol == Protocol::binary ? "" : "\r\n";
 }
 
-void add_miss(Words& out, const Entry& entry) noexcept {
+void add_miss(ReplyText& out, const Entry& entry) noexcept {
   if (entry.protocol == Protocol::meta) {
     add_meta_status(out, entry, "EN");
   } else if (entry.protocol == Protocol::binary &&
@@ -100,7 +83,7 @@ void add_miss(Words& out, const Entry& entry) noexcept {
   }
 }
 
-void add_line(Words& out, const Entry& entry, std::string_view line) noexcept {
+void add_line(ReplyText& out, const Entry& entry, std::string_view line) noexcept {
   if (entry.protocol == Protocol::binary) {
     if (binary::is_hidden(entry.opcode, binary::load_header(line).status)) return;
     out.add(binary::ShownHeader(entry.opcode, entry.opaque, line).view());
@@ -114,7 +97,7 @@ void add_line(Words& out, const Entry& entry, std::string_view line) noexcept {
   }
 }
 
-void add_not_found(Words& out, const Entry& entry) noexcept {
+void add_not_found(ReplyText& out, const Entry& entry) noexcept {
   if (creates_number(entry)) {
     add_error(out, entry, text::port_answers::view_changed);
   } else if (entry.protocol == Protocol::binary) {
@@ -126,10 +109,12 @@ void add_not_found(Words& out, const Entry& entry) noexcept {
   }
 }
 
-void add_failure(Words& out, const Entry& entry, std::string_view why) noexcept {
-  if (text::is_retrieval(entry.verb)) {
+void add_failure(ReplyText& out, const Entry& entry, std::string_view why) noexcept {
+  const bool is_get = text::is_retrieval(entry.verb);
+  const bool is_store = text::is_storage(entry.verb);
+  if (is_get && !tells_get_failure(entry)) {
     add_miss(out, entry);
-  } else if (!text::is_storage(entry.verb)) {
+  } else if (!is_store || answers_of(entry).tells_store_failure()) {
     add_error(out, entry, why);
   } else if (entry.protocol == Protocol::binary) {
     add_status(out, entry, Status::not_stored);
@@ -141,11 +126,27 @@ void add_failure(Words& out, const Entry& entry, std::string_view why) noexcept 
 }
 
 bool may_answer(const Entry& entry, std::string_view line) noexcept {
-  return entry.protocol != Protocol::meta || meta::may_answer(entry.meta_command(), line);
+  switch (entry.protocol) {
+    case Protocol::binary:
+      return true;
+    case Protocol::meta:
+      return meta::may_answer(entry.meta_command(), line);
+    case Protocol::text:
+      break;
+  }
+  return text::may_answer(entry.verb, line);
+}
+
+bool may_answer_value(const Entry& entry, const text::ReplyEvent& header) noexcept {
+  return entry.protocol != Protocol::meta ||
+         meta::may_answer_value(entry.meta_command(), header.bytes);
 }
 
 bool is_miss_line(const Entry& entry, std::string_view line) noexcept {
-  return entry.protocol == Protocol::meta && line.starts_with("EN") && meta::is_status(line);
+  if (entry.protocol == Protocol::meta) return meta::is_miss(line);
+  return entry.protocol == Protocol::binary && text::is_retrieval(entry.verb) &&
+         entry.parts.front().is_agent && !binary::may_tell_failure(entry.opcode) &&
+         binary::load_header(line).status == binary::port_failure;
 }
 
 }  // namespace ringfence::shim::preload

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "shim/text/command.hpp"
 #include "shim/text/line.hpp"
 #include "shim/text/number.hpp"
 #include "shim/wire_key.hpp"
@@ -15,6 +16,22 @@ namespace ringfence::shim::text {
 bool is_error_line(std::string_view line) noexcept {
   return line == "ERROR" || line.starts_with("ERROR ") || line.starts_with("CLIENT_ERROR") ||
          line.starts_with("SERVER_ERROR");
+}
+
+bool may_answer(Verb verb, std::string_view line) noexcept {
+  if (is_error_line(line)) return true;
+  if (is_storage(verb)) {
+    const bool is_cas = verb == Verb::cas;
+    return line == "STORED" || line == "NOT_STORED" ||
+           (is_cas && (line == "EXISTS" || line == "NOT_FOUND"));
+  }
+  if (line == "NOT_FOUND") return true;
+  if (verb == Verb::incr || verb == Verb::decr) {
+    const std::string_view number =
+        line.substr(0, line.find_last_not_of(' ') + 1);  // may be padded
+    return std::all_of(number.begin(), number.end(), is_digit);
+  }
+  return line == (verb == Verb::touch ? "TOUCHED" : "DELETED");
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "shim/text/limits.hpp"
+#include "shim/text/request.hpp"
 
 namespace ringfence::shim::text {
 
@@ -50,6 +51,10 @@ inline constexpr std::size_t reply_line_bytes_max = 2048;
 
 // Whether it says that a command was refused or failed, whichever command.
 [[nodiscard]] bool is_error_line(std::string_view line) noexcept;
+// Whether a backend may answer a command with one key and one answer with this line, which
+// ReplyParser let through. If not, answers and commands are out of step: what comes next may be
+// another key's.
+[[nodiscard]] bool may_answer(Verb verb, std::string_view line) noexcept;
 
 class ReplyParser {
  public:

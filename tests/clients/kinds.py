@@ -31,7 +31,6 @@ class Kind:
     tells_failed_deletes: bool = True
     avoids: frozenset = frozenset()  # steps after which this client is of no use for a while
     encodes_values: bool = False  # they are longer where they are stored
-    opening_share_max: float = 0.1  # preloaded: of its keys, those that find a connection not open yet
     key_bytes_max: dict = dataclasses.field(default_factory=dict)  # by variant, where it is not 250
 
     def answers(self, operation):
@@ -57,7 +56,7 @@ def php(name, script, extension, variants, package, **settings):
 KINDS = [
     Kind("libmemcached_tools", ("text", "binary"), "libmemcached-tools",  # a process each
          (PYTHON, "-B", str(HERE / "libmemcached_tools.py")), ("memccat", "--version"),
-         pause_s=0.01, pipelined=100, random_operations=60, opening_share_max=0.25),
+         pause_s=0.01, pipelined=100, random_operations=60),
     Kind("libmemcached", ("text", "binary", "buffered"), "libmemcached-dev", ("@clients_libmemcached",),
          ("test", "-x", "@clients_libmemcached")),
     python("pymemcache", "pymemcache_client.py", "pymemcache", ("timeouts", "no_timeouts"),
@@ -70,8 +69,7 @@ KINDS = [
            told={"touch": ("not_found",)},  # mg with T: a get
            key_bytes_max={"base64": 186}),  # 248 in base64
     php("php_memcached", "php_memcached.php", "memcached",
-        ("text", "binary", "text_persistent", "binary_persistent"), "php-memcached",
-        opening_share_max=0.2),  # it shuts each connection down, and with it those behind it
+        ("text", "binary", "text_persistent", "binary_persistent"), "php-memcached"),
     php("php_memcache", "php_memcache.php", "memcache", ("text", "persistent"), "php-memcache",
         tells_failed_deletes=False, told={name: ("not_found",) for name in ("delete", "incr")},
         # It takes these answers of a server for the server's failure.

@@ -6,6 +6,7 @@ LINE = re.compile(r"^ringfence\[(\d+)\] (\d+) (.+)$", re.MULTILINE)
 INLINE = "keys inline"
 OPENING = ("keys through the agent: connection not open yet", "keys through the agent: behind an earlier one")
 INLINE_SHARE_MIN = 0.99
+OPENING_SHARE_MAX = 0.1
 
 
 def environment(library, segment):
@@ -33,12 +34,13 @@ class Counts:
     def inline_share(self):
         return self.of.get(INLINE, 0) / max(self.keys(), 1)
 
-    def wrong(self, opening_share_max):
-        """How long connections take to open is the machine's affair: what comes meanwhile is judged by itself."""
+    def wrong(self, is_calm):
+        """How long connections take to open is the machine's affair: what comes meanwhile is judged by itself. Under
+        faults only that some of it goes inline."""
         if not self.of.get(INLINE):
             return [f"no key was asked for inline ({self.processes} processes told their counts)"]
         opening = sum(self.of.get(what, 0) for what in OPENING)
         is_inline = self.of[INLINE] >= INLINE_SHARE_MIN * (self.keys() - opening)
-        if opening_share_max < 1 and (not is_inline or opening > opening_share_max * self.keys()):
+        if is_calm and (not is_inline or opening > OPENING_SHARE_MAX * self.keys()):
             return [f"too little is inline: {self}"]
         return []

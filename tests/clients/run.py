@@ -113,13 +113,13 @@ class Run:
         adapter.begin(BEGIN_PATIENCE_S)
         return adapter
 
-    def close(self, adapter, part, opening_share_max):
+    def close(self, adapter, part, is_calm):
         adapter.close()
         if not self.settings.preload or part == "plain":
             return
         counts = preload.Counts(adapter.log_path)
         self.echo(f"{part}: {counts}")
-        self.failures += [f"{part}: {text}" for text in counts.wrong(opening_share_max)]
+        self.failures += [f"{part}: {text}" for text in counts.wrong(is_calm)]
 
     def suite(self, port, part, segment=None):
         """The transcript."""
@@ -133,7 +133,7 @@ class Run:
             suite.failures.append(f"a call did not return after {suite.transcript[-1][0]}")
         except Ended as error:
             suite.failures.append(f"the client ended after {suite.transcript[-1][0]}: {error}")
-        self.close(adapter, part, self.kind.opening_share_max)
+        self.close(adapter, part, is_calm=True)
         self.echo(f"{part}: {len(suite.transcript)} steps, {len(suite.failures)} wrong, largest values "
                   f"{sorted(largest.values())}, slowest {suite.slowest[0]:.2f} s: {suite.slowest[1]}")
         self.failures += [f"{part}: {text}" for text in suite.failures]
@@ -153,7 +153,7 @@ class Run:
             wrong = faults.run(adapter, self.kind, fleet, self.echo, bool(self.settings.preload))
         except Ended as error:
             wrong = [f"the client ended: {error}"]
-        self.close(adapter, "faults", 1)
+        self.close(adapter, "faults", is_calm=False)
         self.failures += [f"faults: {text}" for text in wrong]
 
     def run(self, parts):

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "shm_layout/mapped_segment.hpp"
 #include "tests/live/support/fleet.hpp"
 #include "tests/live/support/preloaded.hpp"
 
@@ -65,6 +66,32 @@ TEST_F(PreloadAgent, AgentKilledForGoodThenMissesAndNothingIsCalledDone) {
 
   EXPECT_EQ(client.get("key-1"), std::nullopt);
   EXPECT_TRUE(client.ask("delete key-1").starts_with("SERVER_ERROR ringfence"));
+}
+
+TEST_F(PreloadAgent, FailuresAskedForByAReloadThenAConnectedClientIsToldThem) {
+  TextClient client = agent_.client();
+  warm(client);
+  const std::string key = keys_owned_by(agent_, memcacheds_[0].address(), 1).front();
+  shm_layout::MappedSegment segment;
+  ASSERT_EQ(segment.open(agent_.segment().c_str()), shm_layout::AttachVerdict::ok);
+  EXPECT_EQ(segment.reader().answers(), shm_layout::AnswerWord(false, false, 1000, 1000));
+
+  AgentSettings telling = settings();
+  telling.pool_lines +=
+      "get_failure = \"error\"\nstore_failure = \"error\"\nrequest_timeout = \"20s\"\n";
+  agent_.reconfigure(telling);
+  agent_.reload();
+
+  const shm_layout::AnswerWord wanted(true, true, 20'000, 1000);
+  ASSERT_TRUE(wait_until([&] { return segment.reader().answers() == wanted; }));
+  const std::uint64_t before = client.stat("cmd_get");
+  memcacheds_[0].stop();
+  client.send("get " + key + "\r\nset " + key + " 0 0 1\r\nv\r\n");
+  memcacheds_[0].kill();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(client.read_line().starts_with("SERVER_ERROR ringfence: the key's backend")) << i;
+  }
+  EXPECT_EQ(client.stat("cmd_get"), before) << "the port was asked";
 }
 
 TEST_F(PreloadAgent, MoreProcessesThanTheBudgetThenItHoldsAndAllAreServed) {

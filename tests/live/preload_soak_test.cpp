@@ -118,8 +118,11 @@ TEST_F(PreloadSoak, ManyThreadsThatConnectAgainAndAgainThenNothingIsLeft) {
     EXPECT_TRUE(wait_until([&] { return connections_of(i) <= before + of_the_agent_max; }));
   }
   const std::string output = read_file(dir_.file("soak"));
-  // The rest found a connection not open yet: more of them on a busy machine.
-  EXPECT_GE(counted(output, "keys inline"), operations / 100 * 95) << output;
+  // How many find a connection not open yet is the machine's affair, as far as it goes.
+  const std::uint64_t inline_keys = counted(output, "keys inline");
+  const std::uint64_t opening = counted(output, "connection not open yet");
+  EXPECT_GE(inline_keys, operations / 100 * 95) << output;
+  EXPECT_GE(inline_keys + opening, operations / 100 * 99) << output;
   std::printf("%s", output.c_str());
 }
 

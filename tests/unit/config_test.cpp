@@ -130,8 +130,8 @@ preload_connections = 16
             "dns=cache.example:2*5, of 10.0.0.2:53,[::1]:53, ttl=18s/19m grace=1s "
             "hold_down=2s/3s/4m eviction=5/6s admission=7/8s floor=9 patience=16s probe=10ms/11ms "
             "connect=12ms "
-            "request=13ms change_wait=14ms max_connections=15 tells_failure=true/true "
-            "preload_connections=16\n");
+            "request=13ms change_wait=14ms max_connections=15 get_failure=error "
+            "store_failure=error preload_connections=16\n");
 }
 
 TEST(Config, OnlyPoolWithoutListenThenDefaultAddress) {

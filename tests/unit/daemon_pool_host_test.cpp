@@ -10,6 +10,7 @@
 namespace ringfence::agent::daemon {
 namespace {
 
+using core::operator""_ms;
 using shm_layout::AddressFamily;
 using shm_layout::SlotState;
 using shm_layout::SlotWord;
@@ -105,6 +106,21 @@ TEST_F(PoolHostTest, EndOfTheLeaseBeforeTheFirstPublicationThenItEnds) {
   host_->set_deadline(core::Instant{});
 
   EXPECT_EQ(deadline_ns(), 0);
+}
+
+TEST_F(PoolHostTest, OptionsThatThePreloadFollowsThenInTheSegmentAndAfterAReloadAnew) {
+  const shm_layout::SegmentReader& segment = host_->writer().reader();
+  EXPECT_EQ(segment.answers(), shm_layout::AnswerWord());
+  EXPECT_EQ(segment.control().connection_budget.load(), 512U);
+
+  pool_.tells_get_failure = true;
+  pool_.request_timeout = 60'000_ms;
+  pool_.change_wait = {};
+  pool_.preload_connections = 9;
+  ASSERT_TRUE(host_->apply(config_, pool_));
+
+  EXPECT_EQ(segment.answers(), shm_layout::AnswerWord(true, false, 60'000, 0));
+  EXPECT_EQ(segment.control().connection_budget.load(), 9U);
 }
 
 TEST_F(PoolHostTest, FencedThenPublishedUnchangedThenTheFenceIsGone) {

@@ -125,6 +125,12 @@ TEST_F(ShmdumpSnapshotTest, FencedAndUnownedSlotsThenCounted) {
   EXPECT_EQ(snapshot.generation_highest, 9U);
 }
 
+TEST_F(ShmdumpSnapshotTest, AgentOfALayoutWithoutThemThenAnswersAndBudgetByDefault) {
+  const Snapshot snapshot = look();
+  EXPECT_EQ(snapshot.answers, shm_layout::AnswerWord(false, false, 1000, 1000));
+  EXPECT_EQ(snapshot.connection_budget, 512U);
+}
+
 TEST_F(ShmdumpSnapshotTest, KeysThenSlotBackendAndGeneration) {
   writer_->fence_slot(0xab6e);  // of "foo"
   const Snapshot snapshot = look({"foo", "{foo}bar", "key"});
@@ -181,9 +187,14 @@ TEST_F(ShmdumpSnapshotTest, AddressWithControlCharactersThenPrintedHarmless) {
 }
 
 TEST_F(ShmdumpSnapshotTest, ShownAsTextThenAgesNotStamps) {
+  writer_->store_answers({true, false, 250, 2000});
+  writer_->store_connection_budget(9);
   const std::string text = text_of(look({"foo"}), false);
   for (const char* part : {"fresh", " s left; heartbeat ", "epoch 12, digest 0000000000000abc",
-                           "tags on, salt Ab", "32768   50.00", "foo"}) {
+                           "tags on, salt Ab", "32768   50.00", "foo",
+                           "get failure error, store failure not_stored, request timeout 250 ms, "
+                           "change wait 2.0 s",
+                           "9 connections to one backend"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
@@ -191,6 +202,8 @@ TEST_F(ShmdumpSnapshotTest, ShownAsTextThenAgesNotStamps) {
 }
 
 TEST_F(ShmdumpSnapshotTest, ShownAsJsonThenTheSameFacts) {
+  writer_->store_answers({true, false, 250, 2000});
+  writer_->store_connection_budget(9);
   const auto json = nlohmann::json::parse(json_of(look({"foo"}), -1));
   EXPECT_EQ(json["is"], "fresh");
   EXPECT_EQ(json["epoch"], 12);
@@ -199,6 +212,11 @@ TEST_F(ShmdumpSnapshotTest, ShownAsJsonThenTheSameFacts) {
   EXPECT_EQ(json["backends"][0]["slots"], slot_count / 2);
   EXPECT_EQ(json["keys"][0]["slot"], 0xab6e);
   EXPECT_EQ(json["options"]["tags"], true);
+  EXPECT_EQ(json["answers"]["get_failure"], "error");
+  EXPECT_EQ(json["answers"]["store_failure"], "not_stored");
+  EXPECT_EQ(json["answers"]["request_timeout_ms"], 250);
+  EXPECT_EQ(json["answers"]["change_wait_ms"], 2000);
+  EXPECT_EQ(json["preload"]["connections"], 9);
   EXPECT_GT(json["lease_left_ms"], 5000);
 }
 

@@ -177,5 +177,27 @@ TEST(ReplyParser, LineAboveTheLimitThenViolation) {
   EXPECT_EQ(parser.next(ReplyShape::line, endless).kind, ReplyEventKind::violation);
 }
 
+TEST(TextReply, LineThatAnswersNoSuchCommandThenOutOfStep) {
+  const auto fitting = [](Verb verb) {
+    std::string all;
+    for (const char* line :
+         {"STORED", "NOT_STORED", "EXISTS", "NOT_FOUND", "TOUCHED", "DELETED", "42", "7  ", "4x"}) {
+      if (may_answer(verb, line)) all += std::string(line) + ",";
+    }
+    EXPECT_TRUE(may_answer(verb, "SERVER_ERROR out of memory"));
+    EXPECT_TRUE(may_answer(verb, "ERROR"));
+    EXPECT_FALSE(may_answer(verb, "ERRORS"));
+    return all;
+  };
+  for (const Verb verb : {Verb::set, Verb::add, Verb::replace, Verb::append, Verb::prepend}) {
+    EXPECT_EQ(fitting(verb), "STORED,NOT_STORED,");
+  }
+  EXPECT_EQ(fitting(Verb::cas), "STORED,NOT_STORED,EXISTS,NOT_FOUND,");
+  EXPECT_EQ(fitting(Verb::touch), "NOT_FOUND,TOUCHED,");
+  EXPECT_EQ(fitting(Verb::delete_key), "NOT_FOUND,DELETED,");
+  EXPECT_EQ(fitting(Verb::incr), "NOT_FOUND,42,7  ,");
+  EXPECT_EQ(fitting(Verb::decr), "NOT_FOUND,42,7  ,");
+}
+
 }  // namespace
 }  // namespace ringfence::shim::text

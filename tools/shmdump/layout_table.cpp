@@ -75,6 +75,8 @@ const std::vector<Field>& control_fields() {
       RINGFENCE_FIELD(control, Control, pool_word, "tags, hash tag, salt"),
       RINGFENCE_FIELD(control, Control, connection_budget,
                       "of the preload, to one backend; 0: 512"),
+      RINGFENCE_FIELD(control, Control, answer_word,
+                      "how failures are told, and when; 0: by default"),
       RINGFENCE_FIELD(control, Control, reserved_line, "0"),
       RINGFENCE_FIELD(control, Control, epoch, "of the last view published whole"),
       RINGFENCE_FIELD(control, Control, digest, "of that view"),

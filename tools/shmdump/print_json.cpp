@@ -51,6 +51,11 @@ void add_facts(const Snapshot& s, Json& json) {
                      {"salt", s.salt},
                      {"hash_tag", s.hash_tag},
                      {"on_lease_loss", s.serves_without_lease ? "serve" : "miss"}};
+  json["answers"] = {{"get_failure", s.answers.tells_get_failure() ? "error" : "miss"},
+                     {"store_failure", s.answers.tells_store_failure() ? "error" : "not_stored"},
+                     {"request_timeout_ms", s.answers.request_timeout_ms()},
+                     {"change_wait_ms", s.answers.change_wait_ms()}};
+  json["preload"] = {{"connections", s.connection_budget}};
   json["agent"] = {{"pid", s.agent_pid}, {"incarnation", s.agent_incarnation}, {"term", s.term}};
   json["published"] = {{"count", s.publish_count},
                        {"is_publishing", s.is_publishing},

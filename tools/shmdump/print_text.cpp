@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shm_layout/clock.hpp"
 #include "shm_layout/slot_word.hpp"
 #include "tools/shmdump/print.hpp"
 #include "tools/shmdump/printable.hpp"
@@ -42,6 +43,10 @@ std::string heartbeat_text(const Snapshot& snapshot) {
   return snapshot.heartbeat_age_ns ? duration_text(*snapshot.heartbeat_age_ns) + " ago" : "none";
 }
 
+std::string wait_text(std::uint32_t ms) {
+  return duration_text(ms * shm_layout::ns_per_ms);
+}
+
 double share_percent(std::uint32_t slots) {
   return 100.0 * slots / shm_layout::slot_count;
 }
@@ -60,6 +65,12 @@ std::string facts_text(const Snapshot& s) {
                              s.has_tags ? "on, salt " + s.salt : "off",
                              s.hash_tag.empty() ? "none" : s.hash_tag,
                              s.serves_without_lease ? "serve" : "miss"));
+  add("answers", fmt::format("get failure {}, store failure {}, request timeout {}, change wait {}",
+                             s.answers.tells_get_failure() ? "error" : "miss",
+                             s.answers.tells_store_failure() ? "error" : "not_stored",
+                             wait_text(s.answers.request_timeout_ms()),
+                             wait_text(s.answers.change_wait_ms())));
+  add("preload", fmt::format("{} connections to one backend", s.connection_budget));
   add("agent",
       fmt::format("pid {}, incarnation {}, term {}", s.agent_pid, s.agent_incarnation, s.term));
   add("published", fmt::format("{} times, {} interrupted, {} takeovers", s.publish_count,

@@ -111,6 +111,9 @@ void read_control(const SegmentReader& reader, Snapshot& snapshot) {
     const char marks[] = {pool.hash_tag_open(), pool.hash_tag_close()};
     snapshot.hash_tag = printable({marks, sizeof(marks)});
   }
+  snapshot.answers = reader.answers();
+  const std::uint64_t budget = control.connection_budget.load(relaxed);
+  snapshot.connection_budget = budget == 0 ? shm_layout::connection_budget_default : budget;
   const char salt[] = {pool.salt_0(), pool.salt_1()};
   snapshot.salt = pool.salt_0() == '\0' ? "" : printable({salt, sizeof(salt)});
 }

@@ -68,6 +68,8 @@ struct Snapshot {
   bool is_publishing = false;
   bool has_tags = false, serves_without_lease = false;
   std::string hash_tag, salt;
+  shm_layout::AnswerWord answers;
+  std::uint64_t connection_budget = 0;  // of the preload
   std::uint32_t served_count = 0, fenced_count = 0, unowned_count = 0, broken_count = 0;
   std::uint64_t generation_lowest = 0, generation_highest = 0;
   std::vector<std::string> intercepts;

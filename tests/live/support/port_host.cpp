@@ -64,8 +64,10 @@ PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   writer_->store_state(shm_layout::SegmentState::open);
   writer_->store_deadline(shm_layout::boottime_ns() + far_ns);
   if (settings.port.listen.empty()) settings.port.listen = {"127.0.0.1:0"};
+  listen_ = settings.port.listen;
   port_ = value_or_throw(agent::port::Port::start(settings.port, writer_->reader(), *this));
   store_port();
+  writer_->store_answers(agent::port::answer_word(settings.port));
   setenv("RINGFENCE_SEGMENT", segment().c_str(), 1);  // for the preload, where tests run under it
 }
 
@@ -117,6 +119,14 @@ std::string PortHost::key_on(std::size_t backend, const std::string& stem) const
     std::string key = stem + std::to_string(i);
     if (owner_of(key) == backend) return key;
   }
+}
+
+void PortHost::reconfigure(const agent::port::PortSettings& settings) {
+  agent::port::PortSettings next = settings;
+  next.listen = listen_;
+  if (Status applied = port_->apply(next); !applied)
+    throw std::runtime_error(applied.error().message);
+  writer_->store_answers(agent::port::answer_word(next));
 }
 
 void PortHost::fence_slots_of(std::size_t backend) {

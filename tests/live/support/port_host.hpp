@@ -49,6 +49,9 @@ class PortHost final : private agent::port::PortEvents {
   [[nodiscard]] std::size_t owner_of(const std::string& key) const;
   [[nodiscard]] std::string key_on(std::size_t backend, const std::string& stem = "key") const;
 
+  // As a reload would: all but the addresses.
+  void reconfigure(const agent::port::PortSettings& settings);
+
   // The agent's part. Each one wakes the port.
   void fence_slots_of(std::size_t backend);
   void fence_all();
@@ -78,6 +81,7 @@ class PortHost final : private agent::port::PortEvents {
   void publish(const std::function<void()>& change);
 
   TempDir dir_;
+  std::vector<std::string> listen_;
   std::vector<Memcached> memcacheds_;
   std::vector<std::string> addresses_;
   std::vector<std::uint64_t> incarnations_;
