@@ -96,7 +96,7 @@ void Poller::prepare_session(nfds_t i, Session& session) noexcept {
   }
   if (waits.is_readable) return;
   place(i, 1) = {waits.read_fd, static_cast<short>(waits.is_idle ? events & ~writable : POLLIN), 0};
-  waits_for_view_ = waits_for_view_ || waits.read_fd < 0;
+  waits_for_view_ = waits_for_view_ || waits.read_fd < 0 || waits.is_holding;
   if (waits.is_idle && may_sleep_) place(i, 2).fd = session.begin_idle_wait();
 }
 

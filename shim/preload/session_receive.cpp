@@ -35,7 +35,7 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
       (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
   if (room == 0) return 0;
   std::unique_lock lock(receiving_);
-  if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
+  if (is_raw_.load() && !is_holding_ && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
     lock.unlock();
@@ -60,6 +60,8 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
       wake_watchers(Wake::now);
     } else if (head != nullptr) {
       wake_watchers(head->is_waiting ? Wake::with_view : Wake::tick);
+    } else if (is_raw_ && is_holding_) {
+      wake_watchers(Wake::with_view);
     }
     errno = reason;
   }
@@ -278,7 +280,10 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
       errno = EAGAIN;
       return -1;
     }
-    pollfd waited[2] = {{fd_, POLLIN, 0}, {begin_idle_wait(), POLLIN, 0}};
+    if (is_holding_) continue_held();
+    const bool has_more = is_raw_ && is_holding_;  // than the agent took
+    const short events = has_more ? POLLIN | POLLOUT : POLLIN;
+    pollfd waited[2] = {{fd_, events, 0}, {begin_idle_wait(), POLLIN, 0}};
     const int ready =
         fifo_.is_empty() ? real::poll(waited, 2, static_cast<int>(slice_ns / 1'000'000)) : 0;
     const int reason = errno;

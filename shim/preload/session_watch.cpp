@@ -39,8 +39,13 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
       return waits;
     }
   }
+  if (lock.owns_lock() && is_holding_) {
+    continue_held();
+    if (!fifo_.is_empty()) return waits;  // asked just now
+  }
   waits.read_fd = fd_;
   waits.is_idle = true;
+  waits.is_holding = is_raw_ && is_holding_;
   return waits;
 }
 
