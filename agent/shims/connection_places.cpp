@@ -28,17 +28,23 @@ Status make_file(int directory, const std::string& name, std::optional<gid_t> gr
 
 }  // namespace
 
+// The files first: they take the group that the directory was given by its own, as the segment
+// did, which a change of its mode would take back.
 Status make_connection_places(const std::string& segment_path, std::optional<gid_t> group) {
   const std::string path = shm_layout::places_directory(segment_path);
   if (mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST) return os_error("make " + path);
   const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return os_error("open " + path);
   Status made = Done{};
-  if (fchmod(directory, directory_mode) != 0) made = os_error("let processes into " + path);
   for (std::uint16_t i = 0; made && i < shm_layout::places_file_count; ++i) {
     if (Status file = make_file(directory, std::to_string(i), group); !file) {
       made = file.error().in(path);
     }
+  }
+  struct stat status {};
+  const bool is_open = fstat(directory, &status) == 0 && (status.st_mode & 0777U) == directory_mode;
+  if (made && !is_open && fchmod(directory, directory_mode) != 0) {
+    made = os_error("let processes into " + path);
   }
   close(directory);
   return made;

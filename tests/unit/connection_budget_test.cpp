@@ -146,6 +146,26 @@ TEST_F(BudgetTest, FilesThenForWhoMayReadTheSegment) {
   EXPECT_EQ(status.st_mode & 07777U, 0640U);
 }
 
+// As /dev/shm/ringfence is, so that segments take its group, and under the service's umask.
+TEST(ConnectionPlaces, DirectoryGivesItsGroupOnThenItsFilesHaveItToo) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root has a group to give";
+  constexpr gid_t group = 12345;
+  const shm_layout::testing::TempDirectory directory;
+  ASSERT_EQ(chown(directory.path().c_str(), 0, group), 0);
+  ASSERT_EQ(chmod(directory.path().c_str(), 02755), 0);
+  const std::string segment = directory.file("test.default");
+  const mode_t before = umask(0027);
+  const Status made = make_connection_places(segment, std::nullopt);
+  umask(before);
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string files = shm_layout::places_directory(segment);
+  struct stat status {};
+  ASSERT_EQ(stat((files + "/63").c_str(), &status), 0);
+  EXPECT_EQ(status.st_gid, group);
+  ASSERT_EQ(stat(files.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0755U);
+}
+
 TEST_F(BudgetTest, NoFilesThenAFewPlacesForEachProcess) {
   const std::string elsewhere = directory_.file("test.of-an-older-agent");
   ConnectionBudget one(elsewhere), other(elsewhere);
