@@ -101,6 +101,11 @@ bool Process::notices_forks() noexcept {
   return true;
 }
 
+void Process::report() noexcept {
+  if (!reports_at_exit_) report_at_exit();
+  reports_at_exit_ = true;
+}
+
 // At most once a second; one stat of a directory that is not there, for most processes.
 void Process::look_for_segments() noexcept {
   const char* said = getenv("RINGFENCE_SEGMENT");
@@ -119,7 +124,11 @@ void Process::look_for_segments() noexcept {
     for (const std::string& path : paths) {
       bool is_known = false;
       for (const auto& overlay : overlays_) is_known = is_known || overlay->path() == path;
-      if (!is_known && notices_forks()) overlays_.push_back(std::make_unique<Overlay>(path));
+      if (is_known || !notices_forks()) continue;
+      overlays_.push_back(std::make_unique<Overlay>(path));
+      if (faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 || errno != EACCES) continue;
+      preload::count(Way::unreadable);
+      report();
     }
     for (const auto& overlay : overlays_) overlay->refresh(shm_layout::boottime_ns());
   } catch (...) {  // no memory: the connection goes without
@@ -141,10 +150,7 @@ Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
 
 Session* Process::take_session() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!reports_at_exit_) {
-    report_at_exit();
-    reports_at_exit_ = true;
-  }
+  report();
   if (spare_sessions_.empty()) return new (std::nothrow) Session;
   Session* session = spare_sessions_.back();
   spare_sessions_.pop_back();

@@ -37,6 +37,7 @@ class Process {
   enum class Wish : std::uint8_t { unknown, on, off };
   [[nodiscard]] bool is_wanted() noexcept;
   [[nodiscard]] bool notices_forks() noexcept;
+  void report() noexcept;  // at the end
   void look_for_segments() noexcept;
   [[nodiscard]] Session* take_session() noexcept;
 
