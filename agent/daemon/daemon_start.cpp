@@ -171,6 +171,11 @@ Result<std::unique_ptr<PoolHost>> Daemon::open_pool(const config::Config& config
     log_line(LogLevel::warning, fmt::format("pool {}: hints of shims are not heard: {}", pool.name,
                                             listening.error().message));
   }
+  if (const Status made = host.value()->make_connection_places(); !made) {
+    log_line(LogLevel::warning,
+             fmt::format("pool {}: preloaded processes do not count their connections together: {}",
+                         pool.name, made.error().message));
+  }
   return host;
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/shims/connection_places.hpp"
 #include "shim/wire_key.hpp"
 #include "shm_layout/hint.hpp"
 
@@ -125,6 +126,10 @@ Status PoolHost::listen_for_hints(uv_loop_t* loop,
   if (!opened) return opened.error();
   hints_ = std::move(opened).value();
   return Done{};
+}
+
+Status PoolHost::make_connection_places() const {
+  return shims::make_connection_places(path_, group_);
 }
 
 void PoolHost::read_taken_over_records() {

@@ -33,6 +33,9 @@ class PoolHost {
   [[nodiscard]] Status listen_for_hints(uv_loop_t* loop,
                                         std::function<void(const std::string& address)> on_hint);
 
+  // Preloaded processes count their connections to backends together from now on.
+  [[nodiscard]] Status make_connection_places() const;
+
   // A reload: timings, limits, addresses.
   [[nodiscard]] Status apply(const config::Config& config, const config::PoolConfig& pool);
 

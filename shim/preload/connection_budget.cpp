@@ -3,73 +3,93 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <numeric>
+#include <utility>
 
 #include "shim/preload/real.hpp"
-#include "shm_layout/shim_counters.hpp"
+#include "shm_layout/clock.hpp"
 
 namespace ringfence::shim::preload {
 
 namespace {
 
-// Bytes of the file for one backend: more than any budget.
-constexpr off_t places_max = 65'536;
-// Neighbours begin their search far from each other.
-constexpr std::uint32_t stride = 7919;
+struct flock byte_of(std::uint16_t backend, std::uint32_t place, short type) noexcept {
+  struct flock byte {};
+  byte.l_type = type;
+  byte.l_whence = SEEK_SET;
+  byte.l_start = shm_layout::places_begin_of(backend) + place;
+  byte.l_len = 1;
+  return byte;
+}
 
-std::string path_of(const std::string& segment_path) {
-  const std::size_t name = segment_path.rfind('/') + 1;
-  return segment_path.substr(0, name) + shm_layout::shim_directory_name + "/" +
-         segment_path.substr(name) + ".connections";
+// Whether nobody else has it locked: a write lock would be possible, if this file could be written.
+bool is_alone(int fd, std::uint16_t backend, std::uint32_t place) noexcept {
+  struct flock byte = byte_of(backend, place, F_WRLCK);
+  return real::fcntl(fd, F_OFD_GETLK, &byte) == 0 && byte.l_type == F_UNLCK;
+}
+
+void unlock(int fd, std::uint16_t backend, std::uint32_t place) noexcept {
+  struct flock byte = byte_of(backend, place, F_UNLCK);
+  (void)real::fcntl(fd, F_OFD_SETLK, &byte);
+}
+
+// The first look spares a place that is taken the lock that its neighbours would have to see.
+bool lock(int fd, std::uint16_t backend, std::uint32_t place) noexcept {
+  if (!is_alone(fd, backend, place)) return false;
+  struct flock byte = byte_of(backend, place, F_RDLCK);
+  if (real::fcntl(fd, F_OFD_SETLK, &byte) != 0) return false;
+  if (is_alone(fd, backend, place)) return true;
+  unlock(fd, backend, place);
+  return false;
 }
 
 }  // namespace
 
-ConnectionBudget::ConnectionBudget(const std::string& segment_path)
-    : path_(path_of(segment_path)) {}
+ConnectionBudget::ConnectionBudget(std::string segment_path)
+    : segment_path_(std::move(segment_path)) {}
 
-// Whoever comes first makes it; whoever may not, has none.
-void ConnectionBudget::open() noexcept {
-  is_opened_ = true;
-  next_ = static_cast<std::uint32_t>(getpid()) * stride;
-  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  int fd = ::open(path_.c_str(), flags);
-  if (fd < 0 && errno == ENOENT) {
-    fd = ::open(path_.c_str(), flags | O_CREAT | O_EXCL, 0666);
-    if (fd >= 0) {
-      (void)fchmod(fd, 0666);  // whatever the umask is: other users' processes share it
-    } else if (errno == EEXIST) {
-      fd = ::open(path_.c_str(), flags);
-    }
-  }
-  struct stat status {};
-  if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-    real::close(fd);
-    return;
-  }
-  if (fd >= 0) (void)file_.adopt(fd);
+ConnectionBudget::File& ConnectionBudget::file_of(std::uint16_t backend) {
+  const std::uint16_t number = shm_layout::places_file_of(backend);
+  File& file = files_[number];
+  if (file.is_looked_for) return file;
+  const std::string path =
+      shm_layout::places_directory(segment_path_) + "/" + std::to_string(number);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  file.is_looked_for = true;
+  if (fd >= 0) (void)file.fd.adopt(fd);
+  return file;
 }
 
-bool ConnectionBudget::lock(std::uint16_t backend, std::uint32_t place, short type) noexcept {
-  struct flock range {};
-  range.l_type = type;
-  range.l_whence = SEEK_SET;
-  range.l_start = backend * places_max + place;
-  range.l_len = 1;
-  return real::fcntl(file_.get(), F_OFD_SETLK, &range) == 0;
+// Xorshift. Begins with the time as well: in containers many processes have the same number.
+std::uint32_t ConnectionBudget::random() noexcept {
+  if (random_ == 0) {
+    const auto now = static_cast<std::uint32_t>(shm_layout::boottime_ns());
+    const auto own = static_cast<std::uint32_t>(getpid()) << 16U;
+    random_ = (now ^ own) | 1U;  // 0 would stay 0
+  }
+  random_ ^= random_ << 13U;
+  random_ ^= random_ >> 17U;
+  random_ ^= random_ << 5U;
+  return random_;
 }
 
+// Every place is come by once, in an order that no other search has: searches of many processes do
+// not run after each other.
 int ConnectionBudget::take(std::uint16_t backend, std::uint32_t budget) {
   const std::lock_guard guard(mutex_);
-  if (!is_opened_) open();
+  const File& file = file_of(backend);
   if (own_.size() <= backend) own_.resize(std::size_t{backend} + 1);
   std::vector<bool>& own = own_[backend];
-  const std::uint32_t count = file_.is_open() ? budget : std::min(budget, budget_alone);
+  const std::uint32_t count = file.fd.is_open() ? budget : std::min(budget, budget_alone);
   if (own.size() < count) own.resize(count);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t place = next_++ % count;
+  std::uint32_t stride = random() % count + 1;
+  while (std::gcd(stride, count) != 1) ++stride;
+  std::uint32_t place = random() % count;
+  std::uint32_t looks = 0;
+  for (std::uint32_t i = 0; i < count && looks < looks_max; ++i, place = (place + stride) % count) {
     if (own[place]) continue;
-    if (file_.is_open() && !lock(backend, place, F_WRLCK)) continue;
+    ++looks;
+    if (file.fd.is_open() && !lock(file.fd.get(), backend, place)) continue;
     own[place] = true;
     return static_cast<int>(place);
   }
@@ -78,15 +98,20 @@ int ConnectionBudget::take(std::uint16_t backend, std::uint32_t budget) {
 
 void ConnectionBudget::give_back(std::uint16_t backend, int place) noexcept {
   const std::lock_guard guard(mutex_);
-  own_[backend][static_cast<std::size_t>(place)] = false;
-  if (file_.is_open()) (void)lock(backend, static_cast<std::uint32_t>(place), F_UNLCK);
+  const auto number = static_cast<std::uint32_t>(place);
+  own_[backend][number] = false;
+  const File& file = files_[shm_layout::places_file_of(backend)];
+  if (file.fd.is_open()) unlock(file.fd.get(), backend, number);
 }
 
 // The locks belong to the file's description, which the parent has still open; our copy of it was
 // closed with all that are hidden.
 void ConnectionBudget::after_fork_in_child() noexcept {
-  file_.forget();
-  is_opened_ = false;
+  for (File& file : files_) {
+    file.fd.forget();
+    file.is_looked_for = false;
+  }
+  random_ = 0;
   own_.clear();
   mutex_.unlock();
 }

@@ -46,6 +46,7 @@ class Link final : public Inbox {
   Link(std::uint16_t index, std::uint16_t attachment, bool is_binary) noexcept
       : index_(index), attachment_(attachment), is_binary_(is_binary) {}
   ~Link() {
+    file_.close();
     if (budget_ != nullptr) budget_->give_back(index_, place_);
   }
   Link(const Link&) = delete;

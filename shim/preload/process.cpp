@@ -92,6 +92,20 @@ bool Process::is_own() const noexcept {
   return pid_.load(std::memory_order_relaxed) == getpid();
 }
 
+// Before a pool is known: a child has counters and connections of its own.
+bool Process::notices_forks() noexcept {
+  if (has_fork_handlers_) return true;
+  if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) return false;
+  has_fork_handlers_ = true;
+  pid_.store(getpid(), std::memory_order_relaxed);
+  return true;
+}
+
+void Process::report() noexcept {
+  if (!reports_at_exit_) report_at_exit();
+  reports_at_exit_ = true;
+}
+
 // At most once a second; one stat of a directory that is not there, for most processes.
 void Process::look_for_segments() noexcept {
   const char* said = getenv("RINGFENCE_SEGMENT");
@@ -110,7 +124,11 @@ void Process::look_for_segments() noexcept {
     for (const std::string& path : paths) {
       bool is_known = false;
       for (const auto& overlay : overlays_) is_known = is_known || overlay->path() == path;
-      if (!is_known) overlays_.push_back(std::make_unique<Overlay>(path));
+      if (is_known || !notices_forks()) continue;
+      overlays_.push_back(std::make_unique<Overlay>(path));
+      if (faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 || errno != EACCES) continue;
+      preload::count(Way::unreadable);
+      report();
     }
     for (const auto& overlay : overlays_) overlay->refresh(shm_layout::boottime_ns());
   } catch (...) {  // no memory: the connection goes without
@@ -132,12 +150,7 @@ Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
 
 Session* Process::take_session() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!has_fork_handlers_) {
-    if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) return nullptr;
-    has_fork_handlers_ = true;
-    pid_.store(getpid(), std::memory_order_relaxed);
-    report_at_exit();
-  }
+  report();
   if (spare_sessions_.empty()) return new (std::nothrow) Session;
   Session* session = spare_sessions_.back();
   spare_sessions_.pop_back();

@@ -36,6 +36,8 @@ class Process {
  private:
   enum class Wish : std::uint8_t { unknown, on, off };
   [[nodiscard]] bool is_wanted() noexcept;
+  [[nodiscard]] bool notices_forks() noexcept;
+  void report() noexcept;  // at the end
   void look_for_segments() noexcept;
   [[nodiscard]] Session* take_session() noexcept;
 
@@ -51,6 +53,7 @@ class Process {
   std::vector<std::unique_ptr<Overlay>> overlays_;
   std::vector<Session*> spare_sessions_;
   bool has_fork_handlers_ = false;
+  bool reports_at_exit_ = false;
 };
 
 [[nodiscard]] Process& process() noexcept;

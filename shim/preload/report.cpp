@@ -28,6 +28,7 @@ constexpr const char* names[way_count] = {
     "connections left to the agent: EPOLLONESHOT or EPOLLEXCLUSIVE",
     "connections that outlived their agent",
     "connections reset in the middle of a value",
+    "pools whose segment this user may not read: it is not in their group",
 };
 
 // One write, so that processes that end together do not mix their lines.

@@ -24,8 +24,9 @@ enum class Way : std::uint8_t {
   oneshot,      // the same, because of EPOLLONESHOT or EPOLLEXCLUSIVE
   standins,     // connections whose agent went away while its lease went on
   broken,       // connections reset: a value was lost in its middle
+  unreadable,   // pools of this host that this process is kept from
 };
-inline constexpr std::size_t way_count = 15;
+inline constexpr std::size_t way_count = 16;
 
 extern constinit std::atomic<std::uint64_t> way_counts[way_count];
 

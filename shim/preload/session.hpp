@@ -32,6 +32,9 @@
 
 namespace ringfence::shim::preload {
 
+// For who waits for the view, or for what is held back to go.
+inline constexpr std::int64_t view_tick_ns = shm_layout::ns_per_ms;
+
 class Session {
  public:
   Session() = default;

@@ -32,7 +32,7 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
   const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
   if (room == 0) return 0;
   std::unique_lock lock(receiving_);
-  if (is_raw() && fifo_.is_empty() && !has_ready()) {
+  if (is_raw() && !is_holding_ && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
     lock.unlock();
@@ -57,6 +57,8 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
       wake_watchers(0);
     } else if (head != nullptr) {
       wake_watchers(look_within_ns(*head));
+    } else if (is_raw() && is_holding_) {
+      wake_watchers(view_tick_ns);
     }
     errno = reason;
   }
@@ -297,7 +299,10 @@ ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcep
       errno = EAGAIN;
       return -1;
     }
-    pollfd waited[2] = {{fd_, POLLIN, 0}, {begin_idle_wait(), POLLIN, 0}};
+    if (is_holding_) continue_held();
+    const bool has_more = is_raw_ && is_holding_;  // than the agent took
+    const short events = has_more ? POLLIN | POLLOUT : POLLIN;
+    pollfd waited[2] = {{fd_, events, 0}, {begin_idle_wait(), POLLIN, 0}};
     const int ready =
         fifo_.is_empty() ? real::poll(waited, 2, static_cast<int>(slice_ns / 1'000'000)) : 0;
     const int reason = errno;

@@ -88,8 +88,9 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
   }
   if (blocked_ != nullptr) note_blocked(nullptr);
   if (may_wait && is_holding_) hasten_barrier();
-  if (is_watched_ && (!fifo_.is_empty() || is_holding_)) {
-    wake_watchers(has_answered_here_ ? 0 : tick_ns());
+  if (is_watched_) {
+    if (!fifo_.is_empty() || is_holding_) wake_watchers(has_answered_here_ ? 0 : tick_ns());
+    if (is_raw() && is_holding_) wake_watchers(view_tick_ns);
   }
   has_answered_here_ = false;
   // With the reader's in begin_idle_wait(): either we see it, or it sees what was pushed.
@@ -105,6 +106,7 @@ std::size_t Session::take(std::string_view bytes) {
   owed_bytes_ -= again;
   bytes.remove_prefix(again);
   const std::size_t taken = held_.empty() ? take_now(bytes) : take_held(bytes);
+  if (is_raw_ && !held_.empty()) (void)take_held({});
   (void)flush();
   return again + taken;
 }
@@ -138,7 +140,7 @@ std::size_t Session::take_now(std::string_view bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size()) {
     const std::string_view rest = bytes.substr(taken);
-    if (is_raw()) return taken + pass_raw(rest);
+    if (is_raw()) return taken + (held_.empty() ? pass_raw(rest) : take_held(rest));
     if (body_left_bytes_ > 0) {
       const std::size_t passed = pass_body(rest);
       taken += passed;
@@ -146,6 +148,7 @@ std::size_t Session::take_now(std::string_view bytes) {
       continue;
     }
     if (is_behind_barrier()) return taken + hold(rest);
+    if (is_raw_) continue;                     // from here on
     if (!take_command(rest, taken)) continue;  // a barrier has come up
     std::size_t gathered = 0;
     for (const Link* link : dirty_) gathered += link->output.size();
@@ -176,11 +179,6 @@ bool Session::take_command(std::string_view bytes, std::size_t& taken) {
   if (!is_begun || is_raw()) held_ += begun_;  // goes first, when it may
   begun_.clear();
   is_holding_ = !held_.empty();
-  if (is_begun && !held_.empty()) {
-    (void)pass_raw(held_);
-    held_.clear();
-    is_holding_ = false;
-  }
   return is_begun;
 }
 
@@ -228,10 +226,12 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
 
 bool Session::is_behind_barrier() noexcept {
   if (!is_barrier_) return false;
-  if (!fifo_.is_empty()) return true;
+  if (!fifo_.is_empty() || body_left_bytes_ > 0) return true;
   is_barrier_ = false;
-  if (wants_raw_ && begun_.empty()) {
+  if (wants_raw_) {
     preload::count(raw_reason_);
+    held_.insert(0, begun_);
+    begun_.clear();
     become_raw();
   }
   is_holding_ = !held_.empty();
@@ -329,6 +329,7 @@ void Session::continue_held() noexcept {
   const std::unique_lock lock(sending_, std::try_to_lock);
   if (!lock.owns_lock()) return;
   try {
+    (void)is_behind_barrier();
     (void)take({});
   } catch (...) {
     is_broken_ = true;
@@ -342,9 +343,13 @@ void Session::leave_to_agent(Way why) noexcept {
   raw_reason_ = why;
   is_barrier_ = true;
   is_holding_ = true;
-  if (fifo_.is_empty() && begun_.empty() && body_left_bytes_ == 0) (void)is_behind_barrier();
+  try {
+    if (!is_behind_barrier()) (void)take({});
+  } catch (...) {
+    is_broken_ = true;
+  }
   const std::unique_lock receiving(receiving_, std::try_to_lock);
-  if (receiving.owns_lock() && is_raw() && !has_ready()) {
+  if (receiving.owns_lock() && is_raw() && !is_holding_ && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
   }

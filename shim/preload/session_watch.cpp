@@ -12,10 +12,8 @@ namespace ringfence::shim::preload {
 
 namespace {
 
-// While something is under way: how long nobody looks whether its slot has moved, and how long for
-// who waits for the view.
+// While something is under way: how long nobody looks whether its slot has moved.
 constexpr std::int64_t tick_ns_max = 200 * shm_layout::ns_per_ms;
-constexpr std::int64_t view_tick_ns = shm_layout::ns_per_ms;
 
 }  // namespace
 
@@ -65,6 +63,7 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
   }
   waits.read_fd = fd_;
   waits.is_idle = true;
+  if (is_raw() && is_holding_) waits.within_ns = view_tick_ns;  // it goes when it is asked again
   return waits;
 }
 

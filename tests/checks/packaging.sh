@@ -12,8 +12,9 @@ cmake --install "$build" --prefix "$prefix" >"$root/install.log" 2>&1 || {
   exit 1
 }
 
-for path in bin/ringfenced bin/ringfencectl bin/shmdump lib/systemd/system/ringfenced.service \
-  lib/sysusers.d/ringfence.conf lib/tmpfiles.d/ringfence.conf etc/ringfence/ringfenced.toml; do
+for path in bin/ringfenced bin/ringfencectl bin/shmdump lib/libringfence-preload.so \
+  lib/systemd/system/ringfenced.service lib/sysusers.d/ringfence.conf lib/tmpfiles.d/ringfence.conf \
+  etc/ringfence/ringfenced.toml; do
   [ -e "$prefix/$path" ] || {
     echo "cmake --install leaves no $path"
     exit 1

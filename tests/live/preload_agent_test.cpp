@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "shm_layout/mapped_segment.hpp"
@@ -139,6 +141,42 @@ TEST_F(PreloadAgent, CountersThenRingfencectlShowsThePreload) {
   warm(client);
   const auto shims = agent_.ask("shims");
   EXPECT_NE(shims.dump().find("\"preload\""), std::string::npos) << shims.dump();
+}
+
+// As servers do that look around before they start their workers.
+TEST_F(PreloadAgent,
+       ForkBetweenAConnectionElsewhereAndTheFirstToThePortThenTheChildCountsForItself) {
+  const std::string port = agent_.port_address().substr(agent_.port_address().rfind(':') + 1);
+  const TempDir dir;
+  Child server({"/usr/bin/python3", "-c",
+                "import os, socket\n"
+                "socket.socket().connect_ex(('127.0.0.1', 1))\n"
+                "read_end, write_end = os.pipe()\n"
+                "child = os.fork()\n"
+                "if child == 0:\n"
+                "  os.close(write_end)\n"
+                "  s = socket.create_connection(('127.0.0.1', " +
+                    port +
+                    "))\n"
+                    "  for i in range(20): s.sendall(b'get k\\r\\n'); s.recv(100)\n"
+                    "  print('asked', flush=True)\n"
+                    "  os._exit(len(os.read(read_end, 1)))  # until the parent ends\n"
+                    "print(child, flush=True)\n"
+                    "os.wait()\n"},
+               dir.file("out"));
+  ASSERT_TRUE(wait_until([&] {
+    const std::string out = read_file(dir.file("out"));
+    return out.find("asked") != std::string::npos && std::count(out.begin(), out.end(), '\n') == 2;
+  })) << read_file(dir.file("out"));
+
+  const auto shims = agent_.ask("shims");
+
+  std::map<pid_t, std::uint64_t> requests;
+  for (const auto& shim : shims["shims"]) requests[shim["pid"]] = shim["requests"];
+  EXPECT_EQ(requests[server.pid()], 0U) << shims.dump();
+  EXPECT_TRUE(std::any_of(requests.begin(), requests.end(), [](const auto& of) {
+    return of.second == 20;
+  })) << shims.dump();
 }
 
 }  // namespace

@@ -128,7 +128,8 @@ TEST(PreloadLibrary, ProgramWithAddressSanitizerThenItsRunTimeFirstAndBothWork) 
 // One get by a program of its own, and what it tells of it at its end.
 class PreloadSwitches : public testing::Test {
  protected:
-  [[nodiscard]] RunOutcome ask(const std::vector<std::string>& environment) {
+  [[nodiscard]] RunOutcome ask(const std::vector<std::string>& environment,
+                               const std::string& first = {}) {
     std::vector<std::string> all{"/usr/bin/env", "LD_PRELOAD=" + preload, "RINGFENCE_STATS=1",
                                  "RINGFENCE_SEGMENT=" + host_.segment()};
     all.insert(all.end(), environment.begin(), environment.end());
@@ -136,7 +137,7 @@ class PreloadSwitches : public testing::Test {
     const std::string port = address.substr(address.rfind(':') + 1);
     const std::vector<std::string> program{
         "/usr/bin/python3", "-c",
-        "import socket; s = socket.create_connection(('127.0.0.1', " + port +
+        first + "import socket; s = socket.create_connection(('127.0.0.1', " + port +
             ")); f = s.makefile('rb')\n"
             "for i in range(8):\n"
             "  s.sendall(b'set k 0 0 1\\r\\n1\\r\\nget k\\r\\n')\n"
@@ -163,6 +164,18 @@ TEST_F(PreloadSwitches, OffThenThroughThePort) {
   const RunOutcome outcome = ask({"RINGFENCE_PRELOAD=off"});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.output.find(" keys inline"), std::string::npos) << outcome.output;
+  EXPECT_EQ(keys_through_port(host_), 16U);
+}
+
+TEST_F(PreloadSwitches, SegmentThatMayNotBeReadThenThroughThePortAndSaysSo) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  const RunOutcome outcome =
+      ask({}, "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.output.find("] 0 keys inline"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("] 1 pools whose segment this user may not read"),
+            std::string::npos)
+      << outcome.output;
   EXPECT_EQ(keys_through_port(host_), 16U);
 }
 

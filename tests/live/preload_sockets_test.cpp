@@ -142,6 +142,57 @@ TEST_F(PreloadSockets, ManyPiecesThenOneCommand) {
   EXPECT_EQ(std::string(e, 6) + std::string(f, hit_.size() - 6), hit_);
 }
 
+// What is asked once the answers that a dup waited for are there is the agent's, from its first
+// byte on.
+TEST_F(PreloadSockets, DupWhileAnAnswerIsAwaitedThenTheNextCommandsAreAnswered) {
+  allowed_ = 4;
+  for (const std::string_view begun : {"", "vers"}) {
+    TextClient client = warm_client(host_);
+    before_ = keys_through_port(host_);
+    const std::string commands = "version\r\nget k\r\n";
+    client.send("get k\r\n" + std::string(begun));
+    const int copy = dup(client.fd());
+    ASSERT_GE(copy, 0);
+    EXPECT_EQ(client.read_bytes(hit_.size()), hit_);
+
+    client.send(commands.substr(begun.size()));
+    pass(50ms);  // for both answers
+
+    EXPECT_TRUE(client.read_line().starts_with("VERSION ")) << begun;
+    EXPECT_EQ(client.read_bytes(hit_.size()), hit_) << begun;
+    close(copy);
+  }
+}
+
+// More than the agent takes at once.
+TEST_F(PreloadSockets, DupWhileAnAnswerIsAwaitedThenAllThatWasHeldBackReachesTheAgent) {
+  allowed_ = 1000;
+  set_nonblocking();
+  const int small = 4096;
+  ASSERT_EQ(setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+  host_.memcached(0).stop();
+  client_.send("get " + host_.key_on(0) + "\r\n");
+  const int copy = dup(fd());
+  ASSERT_GE(copy, 0);
+  const std::string value(10'000, 'v');
+  for (int i = 0; i < 90; ++i) {
+    client_.send("set " + host_.key_on(1) + " 0 0 10000 noreply\r\n" + value + "\r\n");
+  }
+  client_.send("get " + host_.key_on(1) + "\r\n");
+
+  host_.memcached(0).resume();
+
+  std::string all;
+  for (pollfd waited{fd(), POLLIN, 0}; !all.ends_with("v\r\nEND\r\n");) {
+    ASSERT_EQ(poll(&waited, 1, 5000), 1) << all.size();
+    char bytes[4096];
+    const ssize_t got = recv(fd(), bytes, sizeof bytes, 0);
+    if (got > 0) all.append(bytes, static_cast<std::size_t>(got));
+  }
+  EXPECT_TRUE(all.starts_with("END\r\nVALUE ")) << all;
+  close(copy);
+}
+
 TEST_F(PreloadSockets, DupThenBothReachTheAgent) {
   allowed_ = 4;
   const int copy = dup(fd());

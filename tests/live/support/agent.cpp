@@ -68,6 +68,7 @@ std::string Agent::config_text() const {
   text += "cluster = \"test\"\ninstance = \"" + settings_.instance + "\"\n";
   text += "state_dir = \"" + state_dir() + "\"\n";
   text += "segment_dir = \"" + segment_dir_.path() + "\"\n";
+  text += settings_.top_lines + "\n";
   text += "[control]\nlisten = \"" + control() + "\"\n";
   text += settings_.table_lines + "\n";
   text += "[[pool]]\nname = \"default\"\n";

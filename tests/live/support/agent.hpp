@@ -20,6 +20,7 @@ struct AgentSettings {
   bool has_tags = true;
   std::string pool_lines;   // more keys of [[pool]], one a line
   std::string table_lines;  // more tables, before the pool
+  std::string top_lines;    // more keys before all tables
   std::string instance;     // tells the agents of a fleet apart
 };
 

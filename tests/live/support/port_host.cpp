@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "agent/port/sockets.hpp"
+#include "agent/shims/connection_places.hpp"
 #include "shim/route.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -23,6 +24,10 @@ template <typename T>
 T value_or_throw(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
   return std::move(result).value();
+}
+
+void done_or_throw(const Status& status) {
+  if (!status) throw std::runtime_error(status.error().message);
 }
 
 }  // namespace
@@ -52,6 +57,7 @@ PortHost::PortHost(PortHostSettings settings) : dir_(TempDir::on_tmpfs()) {
   identity.cluster = "test";
   identity.pool = "default";
   writer_ = value_or_throw(shm_layout::SegmentWriter::open(dir_.file("segment"), identity));
+  done_or_throw(agent::shims::make_connection_places(segment(), std::nullopt));
   writer_->store_agent(1, 1, static_cast<std::uint32_t>(getpid()));
   writer_->store_pool(shm_layout::PoolWord{settings.has_tags, 0, 0, 's', 'a'});
   publish([&] {

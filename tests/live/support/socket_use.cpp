@@ -202,21 +202,29 @@ class Epoll : public Awaited {
  private:
   bool await_event(int fd, short events) override {
     const std::uint32_t wanted = events == POLLIN ? EPOLLIN : EPOLLOUT;
-    const bool is_known = wanted_ != 0;
-    const bool is_edge = (flags_ & EPOLLET) != 0;
-    if (!is_known || wanted_ != wanted) {
-      epoll_event event{};
-      event.events = (is_edge ? EPOLLIN | EPOLLOUT : wanted) | flags_;
-      event.data.u64 = mark;
-      const int operation = is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-      if ((!is_known || !is_edge) && epoll_ctl(epoll_fd_, operation, fd, &event) != 0) return false;
-      wanted_ = wanted;
-    }
+    if (!is_armed_for(wanted) && !arm(fd, wanted)) return false;
     epoll_event seen{};
     const int count = epoll_wait(epoll_fd_, &seen, 1, patience_ms);
     if (count > 0 && seen.data.u64 == mark) return true;
     errno = count > 0 ? EPROTO : ETIMEDOUT;
     return false;
+  }
+  [[nodiscard]] bool is(std::uint32_t flag) const { return (flags_ & flag) != 0; }
+  [[nodiscard]] bool is_armed_for(std::uint32_t wanted) const {
+    if (is(EPOLLET)) return wanted_ != 0;  // for both at once
+    return wanted_ == wanted && !is(EPOLLONESHOT);
+  }
+  bool arm(int fd, std::uint32_t wanted) {
+    epoll_event event{};
+    event.events = (is(EPOLLET) ? EPOLLIN | EPOLLOUT : wanted) | flags_;
+    event.data.u64 = mark;
+    int operation = wanted_ == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (operation == EPOLL_CTL_MOD && is(EPOLLEXCLUSIVE)) {  // the kernel changes no such watch
+      if (epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr) != 0) return false;
+      operation = EPOLL_CTL_ADD;
+    }
+    wanted_ = wanted;
+    return epoll_ctl(epoll_fd_, operation, fd, &event) == 0;
   }
 
   static constexpr std::uint64_t mark = 0x1234'5678'9abc'def0;
@@ -253,6 +261,8 @@ const std::vector<NamedUse>& socket_uses() {
       {"Select", true, make<Selected>()},
       {"EpollLevel", true, make<Epoll>(0U)},
       {"EpollEdge", true, make<Epoll>(static_cast<std::uint32_t>(EPOLLET))},
+      {"EpollOneshot", false, make<Epoll>(static_cast<std::uint32_t>(EPOLLONESHOT))},
+      {"EpollExclusive", false, make<Epoll>(static_cast<std::uint32_t>(EPOLLEXCLUSIVE))},
       {"Duplicate", false, make<Duplicate>()},
   };
   return uses;
