@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "shim/preload/real.hpp"
 #include "shm_layout/shim_counters.hpp"
@@ -87,8 +88,13 @@ void ConnectionBudget::give_back(std::uint16_t backend, int place) noexcept {
 void ConnectionBudget::after_fork_in_child() noexcept {
   file_.forget();
   is_opened_ = false;
-  own_.clear();
-  mutex_.unlock();
+  const bool is_whole = mutex_.try_lock();
+  new (&mutex_) std::mutex;
+  if (is_whole) {
+    own_.clear();
+  } else {  // what another thread was changing is nobody's
+    new (&own_) std::vector<std::vector<bool>>;
+  }
 }
 
 }  // namespace ringfence::shim::preload

@@ -64,6 +64,11 @@ bool read_address(const sockaddr* from, socklen_t size, SocketAddress& address) 
   return true;
 }
 
+// Acquire; pairs with the release in look_for_segments().
+Overlay* after(const std::atomic<Overlay*>& next) noexcept {
+  return next.load(std::memory_order_acquire);
+}
+
 void make_process() {
   the_process.store(new (process_memory) Process, std::memory_order_release);
 }
@@ -75,6 +80,11 @@ Process& process() noexcept {
   if (made != nullptr) return *made;
   pthread_once(&process_once, make_process);
   return *the_process.load(std::memory_order_acquire);
+}
+
+// Should it fail, there is no memory, and nothing that a child could find.
+Process::Process() noexcept {
+  (void)pthread_atfork(nullptr, nullptr, after_fork_in_child);
 }
 
 bool Process::is_wanted() noexcept {
@@ -108,11 +118,19 @@ void Process::look_for_segments() noexcept {
       paths = std::move(listed.value());
     }
     for (const std::string& path : paths) {
-      bool is_known = false;
-      for (const auto& overlay : overlays_) is_known = is_known || overlay->path() == path;
-      if (!is_known) overlays_.push_back(std::make_unique<Overlay>(path));
+      std::atomic<Overlay*>* place = &overlays_;
+      while (Overlay* known = place->load(std::memory_order_relaxed)) {
+        if (known->path() == path) break;
+        place = &known->next;
+      }
+      if (place->load(std::memory_order_relaxed) != nullptr) continue;
+      // Release; pairs with the acquire in after(): whoever sees it, a forked child too, sees it
+      // whole.
+      place->store(new Overlay(path), std::memory_order_release);
     }
-    for (const auto& overlay : overlays_) overlay->refresh(shm_layout::boottime_ns());
+    for (Overlay* each = after(overlays_); each != nullptr; each = after(each->next)) {
+      each->refresh(shm_layout::boottime_ns());
+    }
   } catch (...) {  // no memory: the connection goes without
   }
 }
@@ -124,20 +142,16 @@ Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
   const std::lock_guard lock(mutex_);
   look_for_segments();
   errno = caller_errno;
-  for (const auto& overlay : overlays_) {
-    if (overlay->is_live() && overlay->listens_at(target)) return overlay.get();
+  for (Overlay* each = after(overlays_); each != nullptr; each = after(each->next)) {
+    if (each->is_live() && each->listens_at(target)) return each;
   }
   return nullptr;
 }
 
 Session* Process::take_session() noexcept {
   const std::lock_guard lock(mutex_);
-  if (!has_fork_handlers_) {
-    if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) return nullptr;
-    has_fork_handlers_ = true;
-    pid_.store(getpid(), std::memory_order_relaxed);
-    report_at_exit();
-  }
+  if (!has_report_) report_at_exit();
+  has_report_ = true;
   if (spare_sessions_.empty()) return new (std::nothrow) Session;
   Session* session = spare_sessions_.back();
   spare_sessions_.pop_back();
@@ -201,16 +215,6 @@ void Process::forget_replaced(int fd) noexcept {
   if (session && session->is_replaced()) forget(fd);
 }
 
-void Process::before_fork() {
-  process().mutex_.lock();
-  for (const auto& overlay : process().overlays_) overlay->before_fork();
-}
-
-void Process::after_fork_in_parent() {
-  for (const auto& overlay : process().overlays_) overlay->after_fork_in_parent();
-  process().mutex_.unlock();
-}
-
 // Every file of ours is the parent's: closing it sends nothing, because the parent has it open.
 void Process::after_fork_in_child() {
   Process& own = process();
@@ -224,9 +228,15 @@ void Process::after_fork_in_child() {
   for (int fd = 0; fd < descriptors.end(); ++fd) {
     if (Session* session = descriptors.session(fd)) session->after_fork_in_child();
   }
-  for (const auto& overlay : own.overlays_) overlay->after_fork_in_child();
+  for (Overlay* each = after(own.overlays_); each != nullptr; each = after(each->next)) {
+    each->after_fork_in_child();
+  }
   for (std::atomic<std::uint64_t>& count : way_counts) count.store(0, std::memory_order_relaxed);
-  own.mutex_.unlock();
+  const bool is_whole = own.mutex_.try_lock();
+  new (&own.mutex_) std::mutex;
+  if (is_whole) return;
+  new (&own.named_) std::string;
+  new (&own.spare_sessions_) std::vector<Session*>;
 }
 
 }  // namespace ringfence::shim::preload

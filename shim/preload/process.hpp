@@ -1,9 +1,14 @@
 // What the preload is in this process: whether it is wanted at all, the pools of this host, the
 // sessions, and forks. Any thread.
+//
+// No lock is taken before a fork: other libraries' handlers, which run beside ours, may wait for
+// threads that are about to connect. A child looks what its parent's other threads were at: what a
+// lock of theirs guarded may be half changed, and is left as it is.
 #pragma once
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +24,9 @@ namespace ringfence::shim::preload {
 
 class Process {
  public:
+  Process() noexcept;
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
   // The pool whose port listens at an address; null: none, or the preload is switched off.
   [[nodiscard]] Overlay* find(const sockaddr* address, socklen_t size) noexcept;
   // Makes a connection that succeeded, or is about to, an overlaid one.
@@ -39,18 +47,16 @@ class Process {
   void look_for_segments() noexcept;
   [[nodiscard]] Session* take_session() noexcept;
 
-  static void before_fork();
-  static void after_fork_in_parent();
   static void after_fork_in_child();
 
   std::atomic<Wish> wish_{Wish::unknown};
-  std::atomic<pid_t> pid_{0};
-  std::mutex mutex_;               // what follows
-  std::int64_t next_look_ns_ = 0;  // the coarse clock
-  std::string named_;              // RINGFENCE_SEGMENT, as it was then
-  std::vector<std::unique_ptr<Overlay>> overlays_;
+  std::atomic<pid_t> pid_{getpid()};
+  std::atomic<Overlay*> overlays_{nullptr};  // the first; each names the next; they only come
+  std::mutex mutex_;                         // what follows, and who adds an overlay
+  std::int64_t next_look_ns_ = 0;            // the coarse clock
+  std::string named_;                        // RINGFENCE_SEGMENT, as it was then
   std::vector<Session*> spare_sessions_;
-  bool has_fork_handlers_ = false;
+  bool has_report_ = false;
 };
 
 [[nodiscard]] Process& process() noexcept;
