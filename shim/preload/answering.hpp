@@ -77,7 +77,8 @@ class Answering {
   [[nodiscard]] text::ReplyEvent next_event(Inbox& inbox, std::string_view bytes) noexcept;
   [[nodiscard]] TicketStatus judge(const Key& key, const Part& part) noexcept;
   [[nodiscard]] Stepped tell(const Words& words);
-  [[nodiscard]] Stepped fail(std::string_view why);
+  // By itself: applications' stacks may be small, and so its words are on them for no longer.
+  [[nodiscard, gnu::noinline]] Stepped fail(std::string_view why);
   static void break_off(Inbox& inbox) noexcept;
 
   Entry& entry_;

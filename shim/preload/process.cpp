@@ -12,7 +12,9 @@
 #include <string_view>
 
 #include "shim/preload/early_watches.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
+#include "shim/preload/times.hpp"
 #include "shm_layout/segment_list.hpp"
 
 namespace ringfence::shim::preload {
@@ -136,12 +138,12 @@ void Process::look_for_segments() noexcept {
 }
 
 Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
+  const Uncancelled guard;
   SocketAddress target;
   if (!is_wanted() || !read_address(address, size, target)) return nullptr;
-  const int caller_errno = errno;
+  const KeptErrno kept;
   const std::lock_guard lock(mutex_);
   look_for_segments();
-  errno = caller_errno;
   for (Overlay* each = after(overlays_); each != nullptr; each = after(each->next)) {
     if (each->is_live() && each->listens_at(target)) return each;
   }
@@ -159,6 +161,8 @@ Session* Process::take_session() noexcept {
 }
 
 void Process::overlay(int fd, Overlay& overlay) noexcept {
+  const KeptErrno kept;
+  const Uncancelled guard;
   if (!Descriptors::is_in_table(fd) || descriptors.is_known(fd)) return;
   int type = 0;
   socklen_t size = sizeof type;
@@ -171,7 +175,7 @@ void Process::overlay(int fd, Overlay& overlay) noexcept {
     timeval time{};
     socklen_t bytes = sizeof time;
     if (getsockopt(fd, SOL_SOCKET, option, &time, &bytes) != 0) return std::int64_t{0};
-    return time.tv_sec * shm_layout::ns_per_second + time.tv_usec * 1000;
+    return ns_of(&time);
   };
   session->set_receive_timeout(timeout_of(SO_RCVTIMEO));
   session->set_send_timeout(timeout_of(SO_SNDTIMEO));
@@ -191,6 +195,11 @@ bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {
   return false;
 }
 
+bool Process::is_of_another(int fd, const Overlay* overlay) noexcept {
+  const SessionReference session = session_of(fd, Sessions::all);
+  return session && &session->overlay() != overlay;
+}
+
 void Process::recycle(Session* session) noexcept {
   const std::lock_guard lock(mutex_);
   try {
@@ -200,6 +209,8 @@ void Process::recycle(Session* session) noexcept {
 }
 
 void Process::forget(int fd) noexcept {
+  const KeptErrno kept;
+  const Uncancelled guard;
   if (Session* session = descriptors.session(fd)) {
     if (descriptors.remove(fd, session)) session->detach();
   } else if (descriptors.is_epoll(fd)) {
@@ -211,12 +222,14 @@ void Process::forget(int fd) noexcept {
 }
 
 void Process::forget_replaced(int fd) noexcept {
-  const SessionReference session = session_of(fd);
+  const KeptErrno kept;
+  const SessionReference session = session_of(fd, Sessions::all);
   if (session && session->is_replaced()) forget(fd);
 }
 
 // Every file of ours is the parent's: closing it sends nothing, because the parent has it open.
 void Process::after_fork_in_child() {
+  const Uncancelled guard;
   Process& own = process();
   own.pid_.store(getpid(), std::memory_order_relaxed);
   counters::after_fork_in_child();

@@ -33,6 +33,8 @@ class Process {
   void overlay(int fd, Overlay& overlay) noexcept;
   // The same for one that was refused while the host's lease goes on; false: it stays refused.
   [[nodiscard]] bool overlay_refused(int fd, Overlay& overlay) noexcept;
+  // Whether the descriptor is overlaid, and not for this pool.
+  [[nodiscard]] bool is_of_another(int fd, const Overlay* overlay) noexcept;
   void recycle(Session* session) noexcept;
   // False in the child of a vfork, whose memory is the parent's.
   [[nodiscard]] bool is_own() const noexcept;
@@ -61,10 +63,14 @@ class Process {
 
 [[nodiscard]] Process& process() noexcept;
 
-// The session of a descriptor, kept for a call; none for any other descriptor.
-[[nodiscard]] inline SessionReference session_of(int fd) noexcept {
+// The session of a descriptor, kept for a call; none for any other descriptor, nor, for most
+// purposes, where it has been left to the agent.
+enum class Sessions : bool { at_work, all };
+[[nodiscard]] inline SessionReference session_of(int fd,
+                                                 Sessions which = Sessions::at_work) noexcept {
   Session* session = descriptors.session(fd);
   while (__builtin_expect(session != nullptr, 0)) {
+    if (which == Sessions::at_work && session->is_left_to_agent()) break;
     if (session->reference()) {
       if (descriptors.session(fd) == session) return SessionReference(session);
       session->release();

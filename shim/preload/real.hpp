@@ -29,8 +29,9 @@ class Real {
     Function function = function_.load(std::memory_order_relaxed);
     return __builtin_expect(function != nullptr, 1) ? function : look_up();
   }
+  // Not noexcept: where libc's call is made for the application, its thread may be cancelled.
   template <typename... Arguments>
-  auto operator()(Arguments... arguments) noexcept {
+  auto operator()(Arguments... arguments) {
     return get()(arguments...);
   }
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/process.hpp"
 #include "shim/preload/real.hpp"
 
@@ -31,6 +32,7 @@ bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
   agent_.reset(new (std::nothrow) Link(fd));
   if (agent_ == nullptr || !fifo_.prepare()) return false;
   fd_ = fd;
+  life_.store(life() + 1, std::memory_order_relaxed);
   cookie_ = cookie_of(fd);
   overlay_ = &overlay;
   attachment_ = overlay.attachment();
@@ -62,7 +64,9 @@ bool Session::stand_in() noexcept {
     event.data = watch.data;
     real::epoll_ctl(watch.epoll_fd, EPOLL_CTL_ADD, fd_, &event);
   }
-  if (agent_->is_borrowed()) agent_->set_broken();
+  // Release; pairs with the acquire in has_agent(): the sending side's link to the agent is its
+  // own.
+  has_stood_in_.store(true, std::memory_order_release);
   preload::count(Way::standins);
   return true;
 }
@@ -79,14 +83,15 @@ bool Session::reference() noexcept {
 
 void Session::release() noexcept {
   // Both: who frees it sees all that others did with it.
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  close_links();
-  process().recycle(this);
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) end(false);
 }
 
+// Other calls may be under way: what they were told of, and what they wait for, goes now.
 void Session::detach() noexcept {
   is_detached_ = true;
-  release();
+  unwatch_all();
+  if (idle_readers_.load() > 0) wake_idle_reader();
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) end(true);  // as in release()
 }
 
 // A connection that is closed with bytes unread is reset, and what was written by it may be lost: a
@@ -105,9 +110,10 @@ void Session::await_writes() noexcept {
   }
 }
 
-// Nobody else is here any more.
-void Session::close_links() noexcept {
-  await_writes();
+// Nobody else is here any more. Without the file: its number may be somebody else's by now.
+void Session::end(bool has_file) noexcept {
+  is_detached_ = false;
+  if (has_file) await_writes();
   for (Link* link : links_) {
     if (link == nullptr) continue;
     unwatch_link(*link);
@@ -125,7 +131,7 @@ void Session::close_links() noexcept {
   agent_.reset();
   for (auto& count : agent_slots_) count = 0;
   is_raw_ = is_left_ = is_broken_ = is_shut_ = is_ending_ = is_holding_ = is_detached_ =
-      is_watched_ = false;
+      is_watched_ = has_stood_in_ = false;
   reader_.clear();
   begun_.clear();
   held_.clear();
@@ -135,9 +141,12 @@ void Session::close_links() noexcept {
   ready_.clear();
   ready_begin_ = 0;
   fd_ = -1;
+  idle_readers_ = 0;
+  process().recycle(this);
 }
 
 void Session::shut_down(int how) noexcept {
+  const KeptErrno kept;
   if (how == SHUT_WR) {
     is_ending_ = true;
     return;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "shim/preload/interruption.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/session.hpp"
 
@@ -13,7 +15,7 @@ namespace ringfence::shim::preload {
 
 namespace {
 
-// Pieces that are joined before they are read, so that a command is whole at once. On the stack.
+// Pieces that are joined before they are read, so that a command is whole at once.
 constexpr std::size_t joined_bytes_max = std::size_t{8} * 1024;
 // Behind a barrier: what an application may send before it is made to wait.
 constexpr std::size_t held_bytes_max = std::size_t{1024} * 1024;
@@ -40,14 +42,11 @@ ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcep
     std::size_t total = 0;
     for (std::size_t i = 0; i < count; ++i) total += pieces[i].iov_len;
     if (total <= joined_bytes_max) {
-      char joined[joined_bytes_max];
-      std::size_t size = 0;
+      joined_.clear();
       for (std::size_t i = 0; i < count; ++i) {
-        if (pieces[i].iov_len == 0) continue;
-        std::memcpy(joined + size, pieces[i].iov_base, pieces[i].iov_len);
-        size += pieces[i].iov_len;
+        joined_.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
       }
-      return send_bytes({joined, size}, may_wait);
+      return send_bytes(joined_, may_wait);
     }
     ssize_t sent = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -65,7 +64,7 @@ ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcep
   }
 }
 
-ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
+ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) {
   if (is_broken_.load(std::memory_order_relaxed)) {
     errno = ECONNRESET;
     return -1;
@@ -76,6 +75,10 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
   for (;;) {
     sent += take(bytes.substr(sent));
     if (sent == bytes.size() && dirty_.empty()) break;
+    if (is_detached_.load(std::memory_order_relaxed)) {  // the number may be somebody else's
+      errno = EBADF;
+      return -1;
+    }
     if (!may_wait || !wait_to_send(end_ns)) {
       const int reason = may_wait ? errno : EAGAIN;
       if (sent > 0 && !dirty_.empty()) {
@@ -93,8 +96,9 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
     wake_watchers(has_answered_here_ ? Wake::now : Wake::tick);
   }
   has_answered_here_ = false;
-  // Sequentially consistent, with the reader's: either we see it, or it sees what was pushed.
-  if (idle_readers_.load() > 0) wake_idle_reader();
+  // Changed, not read, as by the reader: of two changes the later one sees what was done before the
+  // earlier one. Either we see the reader, or it sees what was pushed.
+  if (idle_readers_.fetch_add(0) > 0) wake_idle_reader();
   return static_cast<ssize_t>(sent);
 }
 
@@ -212,7 +216,7 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
     case Taken::over:
       if (!is_raw_) preload::count(Way::over);
       // Without an agent at the application's file: what quit means.
-      if (!agent_->is_borrowed() || agent_->is_broken()) real::shutdown(fd_, SHUT_RDWR);
+      if (!has_agent() || !agent_->is_borrowed()) real::shutdown(fd_, SHUT_RDWR);
       is_raw_ = true;
       break;
     case Taken::closing:
@@ -301,7 +305,7 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
   } else if (is_raw_) {
     waited[0].fd = fd_;
   }
-  return real::poll(waited, 2, wait_slice_ms) >= 0;
+  return real::poll(waited, 2, wait_slice_ms) >= 0 || (end_ns == 0 && would_restart());
 }
 
 // By the sending side: answers that lie in the kernel's buffers are read into ours. Returns the
@@ -335,6 +339,7 @@ void Session::continue_held() noexcept {
 }
 
 void Session::leave_to_agent(Way why) noexcept {
+  const KeptErrno kept;
   const std::lock_guard lock(sending_);
   if (is_raw_ || wants_raw_) return;
   wants_raw_ = true;

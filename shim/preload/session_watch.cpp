@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "shim/preload/descriptors.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/session.hpp"
 
@@ -112,6 +113,7 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
   }
   const int outcome = real::epoll_ctl(epoll_fd, operation, fd_, event);
   if (outcome != 0 || is_left_to_agent()) return outcome;
+  const KeptErrno kept;
   const std::lock_guard sending(sending_);
   const std::lock_guard lock(watching_);
   const auto each_file = [&](auto function) {
@@ -141,13 +143,30 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
     watches_.set_own(fd_, false);
     watches_.add_file(blocked_->fd(), true);
   }
-  // What lies in memory already is told by no file.
-  if (!fifo_.is_empty() || has_ready()) {
+  // What lies in memory already is told by no file. Who receives now looks by itself.
+  const std::unique_lock receiving(receiving_, std::try_to_lock);
+  if (!fifo_.is_empty() || !receiving.owns_lock() || has_ready()) {
     const bool had_file = bell_.is_made();
     bell_.ring_now();
     if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
   }
   return outcome;
+}
+
+// The file is going: whoever reads the sets is told nothing more under its name.
+void Session::unwatch_all() noexcept {
+  const std::unique_lock sending(sending_, std::try_to_lock);
+  const std::lock_guard lock(watching_);
+  if (watches_.is_empty()) return;
+  if (sending.owns_lock()) {
+    for (const Link* link : links_) {
+      if (link != nullptr && link->fd() >= 0) watches_.remove_file(link->fd());
+    }
+    if (!agent_->is_borrowed() && agent_->fd() >= 0) watches_.remove_file(agent_->fd());
+  }
+  if (bell_.is_made()) watches_.remove_file(bell_.fd());
+  watches_.clear();
+  is_watched_ = false;
 }
 
 void Session::forget_epoll(int epoll_fd) noexcept {
