@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <new>
 
+#include "shim/preload/forked_mutex.hpp"
 #include "shim/preload/real.hpp"
 #include "shm_layout/shim_counters.hpp"
 
@@ -88,9 +89,7 @@ void ConnectionBudget::give_back(std::uint16_t backend, int place) noexcept {
 void ConnectionBudget::after_fork_in_child() noexcept {
   file_.forget();
   is_opened_ = false;
-  const bool is_whole = mutex_.try_lock();
-  new (&mutex_) std::mutex;
-  if (is_whole) {
+  if (take_over(mutex_)) {
     own_.clear();
   } else {  // what another thread was changing is nobody's
     new (&own_) std::vector<std::vector<bool>>;

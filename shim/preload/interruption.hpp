@@ -8,6 +8,13 @@
 
 namespace ringfence::shim::preload {
 
+// What a thread does to itself, never while it waits: crash reporters and virtual machines handle
+// it.
+[[nodiscard]] constexpr bool is_fault(int number) noexcept {
+  return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+         number == SIGTRAP || number == SIGSYS || number == SIGABRT;
+}
+
 // Whether a call that has just failed with EINTR would have gone on, were it libc's own on a socket
 // without a timeout. Which signal it was is not known: only where every handler restarts calls.
 [[nodiscard]] inline bool would_restart() noexcept {
@@ -15,7 +22,7 @@ namespace ringfence::shim::preload {
   bool restart = true;
   for (int number = 1; number < NSIG && restart; ++number) {
     struct sigaction action {};
-    const bool is_handled = sigaction(number, nullptr, &action) == 0 &&
+    const bool is_handled = !is_fault(number) && sigaction(number, nullptr, &action) == 0 &&
                             action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
     restart = !is_handled || (action.sa_flags & SA_RESTART) != 0;
   }

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "shim/hints.hpp"
+#include "shim/preload/forked_mutex.hpp"
 #include "shm_layout/clock.hpp"
 
 namespace ringfence::shim::preload {
@@ -202,9 +203,7 @@ void Overlay::on_trouble(std::uint16_t backend) noexcept {
 // nobody's.
 void Overlay::after_fork_in_child() noexcept {
   budget_.after_fork_in_child();
-  const bool is_whole = mutex_.try_lock();
-  new (&mutex_) std::mutex;
-  if (!is_whole) {
+  if (!take_over(mutex_)) {
     new (&backends_) std::vector<Backend>;
     return;
   }

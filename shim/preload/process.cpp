@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "shim/preload/early_watches.hpp"
+#include "shim/preload/forked_mutex.hpp"
 #include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/times.hpp"
@@ -245,9 +246,7 @@ void Process::after_fork_in_child() {
     each->after_fork_in_child();
   }
   for (std::atomic<std::uint64_t>& count : way_counts) count.store(0, std::memory_order_relaxed);
-  const bool is_whole = own.mutex_.try_lock();
-  new (&own.mutex_) std::mutex;
-  if (is_whole) return;
+  if (take_over(own.mutex_)) return;
   new (&own.named_) std::string;
   new (&own.spare_sessions_) std::vector<Session*>;
 }

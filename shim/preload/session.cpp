@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "shim/preload/forked_mutex.hpp"
 #include "shim/preload/kept_errno.hpp"
 #include "shim/preload/process.hpp"
 #include "shim/preload/real.hpp"
@@ -165,10 +166,9 @@ void Session::shut_down(int how) noexcept {
 // under way by them is answered to the parent. A lock that another thread held guards what is half
 // changed: it is left as it is.
 void Session::after_fork_in_child() noexcept {
-  const bool is_whole = sending_.try_lock() && receiving_.try_lock() && watching_.try_lock();
-  new (&sending_) std::mutex;
-  new (&receiving_) std::mutex;
-  new (&watching_) std::mutex;
+  const bool has_sent = take_over(sending_);
+  const bool has_received = take_over(receiving_);
+  const bool is_whole = take_over(watching_) && has_sent && has_received;
   bell_.forget();
   quiet_peer_.forget();
   if (!agent_->is_borrowed()) agent_->forget_file();
