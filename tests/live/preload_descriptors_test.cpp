@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/live/support/preload_sockets.hpp"
+#include "tests/live/support/sanitized.hpp"
 
 namespace ringfence::live {
 namespace {
@@ -140,6 +141,7 @@ TEST_F(PreloadDescriptors, CallsThatSucceedThenErrnoIsLeftAlone) {
   }
   expect_untouched("close", [] { return close(400); });
   expect_untouched("close", [&] { return close(set); });
+  if (is_sanitized) return;  // a sanitizer's own fclose() is less careful
   FILE* memory = fmemopen(bytes, sizeof bytes, "w");
   expect_untouched("fclose", [&] { return fclose(memory); });
 }
