@@ -36,6 +36,7 @@ class Process {
   // Whether the descriptor is overlaid, and not for this pool.
   [[nodiscard]] bool is_of_another(int fd, const Overlay* overlay) noexcept;
   void recycle(Session* session) noexcept;
+  [[nodiscard]] bool is_wanted() noexcept;
   // False in the child of a vfork, whose memory is the parent's.
   [[nodiscard]] bool is_own() const noexcept;
   // Before a file goes: nothing of it is known afterwards.
@@ -45,7 +46,6 @@ class Process {
 
  private:
   enum class Wish : std::uint8_t { unknown, on, off };
-  [[nodiscard]] bool is_wanted() noexcept;
   void look_for_segments() noexcept;
   [[nodiscard]] Session* take_session() noexcept;
 

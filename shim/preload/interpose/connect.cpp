@@ -6,6 +6,14 @@
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
 
+namespace {
+
+[[gnu::constructor]] void find_functions() {
+  real::find_all();
+}
+
+}  // namespace
+
 RINGFENCE_EXPORTED int connect(int fd, const sockaddr* address, socklen_t size) {
   // A second call on one socket asks how far the first has come.
   preload::process().forget_replaced(fd);

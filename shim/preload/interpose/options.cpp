@@ -94,5 +94,6 @@ RINGFENCE_EXPORTED int epoll_ctl(int epoll_fd, int operation, int fd, epoll_even
 // A library that is loaded with RTLD_DEEPBIND (PHP's extensions) would find libc's functions before
 // ours. The jump, in place of a call, leaves the caller the caller, whose search path counts.
 RINGFENCE_EXPORTED void* dlopen(const char* file, int mode) noexcept {
-  return real::dlopen.get()(file, mode & ~RTLD_DEEPBIND);
+  const int taken_back = preload::process().is_wanted() ? RTLD_DEEPBIND : 0;
+  return real::dlopen.get()(file, mode & ~taken_back);
 }
