@@ -146,6 +146,15 @@ void Session::end(bool has_file) noexcept {
   process().recycle(this);
 }
 
+// This thread was in there, and a handler has jumped out: what it was at is not known. The session
+// and its connections are lost until the process ends, which is what keeping its lock comes to.
+bool Session::is_left_behind(const Caller& caller) noexcept {
+  if (!caller.is_this_thread()) return false;
+  is_broken_ = true;
+  errno = ECONNRESET;
+  return true;
+}
+
 void Session::shut_down(int how) noexcept {
   const KeptErrno kept;
   if (how == SHUT_WR) {
@@ -193,6 +202,8 @@ void Session::after_fork_in_child() noexcept {
   blocked_ = nullptr;
   idle_readers_ = 0;
   references_ = 1;
+  new (&sender_) Caller;
+  new (&receiver_) Caller;
 }
 
 }  // namespace ringfence::shim::preload

@@ -24,6 +24,7 @@
 
 #include "shim/preload/answering.hpp"
 #include "shim/preload/bell.hpp"
+#include "shim/preload/caller.hpp"
 #include "shim/preload/cancellation.hpp"
 #include "shim/preload/commands.hpp"
 #include "shim/preload/fifo.hpp"
@@ -168,6 +169,7 @@ class Session {
   void wake_idle_reader() noexcept;
 
   void end(bool has_file) noexcept;
+  [[nodiscard]] bool is_left_behind(const Caller& caller) noexcept;
   void unwatch_all() noexcept;
   void await_writes() noexcept;
 
@@ -191,6 +193,8 @@ class Session {
   std::atomic<std::uint16_t> agent_slots_[256]{};  // keys under way through the agent, by slot
   Fifo fifo_;
 
+  Caller sender_;
+  Caller receiver_;
   std::mutex sending_;  // what follows
   CommandReader reader_;
   std::string joined_;               // pieces; for one call

@@ -38,7 +38,9 @@ ssize_t Session::receive(char* to, std::size_t room, int flags, std::int64_t& en
   const bool may_wait =
       (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
   if (room == 0) return 0;
+  if (is_left_behind(receiver_)) return -1;
   const std::lock_guard lock(receiving_);
+  const Caller::Here here(receiver_);
   if (is_raw_.load() && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);

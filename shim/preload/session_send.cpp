@@ -33,7 +33,9 @@ constexpr int barrier_slices = 5;
 ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcept {
   const bool may_wait =
       (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_.load(std::memory_order_relaxed);
+  if (is_left_behind(sender_)) return -1;
   const std::lock_guard lock(sending_);
+  const Caller::Here here(sender_);
   try {
     if (count == 1) {
       return send_bytes({static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len},
@@ -340,6 +342,7 @@ void Session::continue_held() noexcept {
 
 void Session::leave_to_agent(Way why) noexcept {
   const KeptErrno kept;
+  if (is_left_behind(sender_)) return;
   const std::lock_guard lock(sending_);
   if (is_raw_ || wants_raw_) return;
   wants_raw_ = true;

@@ -25,6 +25,10 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
     waits.write_fd = blocked_ != nullptr ? blocked_->fd() : fd_;
   }
   if (!wants_read) return waits;
+  if (is_left_behind(receiver_)) {
+    waits.is_readable = true;
+    return waits;
+  }
   const std::unique_lock lock(receiving_, std::try_to_lock);
   if (lock.owns_lock()) {
     const bool is_told = has_ready() || is_broken_ || is_shut_;
@@ -114,6 +118,7 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
   const int outcome = real::epoll_ctl(epoll_fd, operation, fd_, event);
   if (outcome != 0 || is_left_to_agent()) return outcome;
   const KeptErrno kept;
+  if (is_left_behind(sender_)) return outcome;
   const std::lock_guard sending(sending_);
   const std::lock_guard lock(watching_);
   const auto each_file = [&](auto function) {

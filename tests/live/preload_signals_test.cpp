@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <climits>
+#include <csetjmp>
 #include <csignal>
 #include <thread>
 
@@ -106,6 +107,34 @@ TEST_F(PreloadSignals, HandlerThatRestartsThenPollIsInterrupted) {
   EXPECT_EQ(poll(&waited, 1, 5000), -1);
   EXPECT_EQ(errno, EINTR);
   other.join();
+}
+
+sigjmp_buf back;
+
+// A timeout as old programs have it. What the call was at is not known: the connection is over.
+TEST_F(PreloadSignals, HandlerJumpsOutOfAReceiveThenTheConnectionIsOverAndTheNextOneServes) {
+  if (is_sanitized) GTEST_SKIP() << "a sanitizer keeps count of what is on the stack";
+  struct sigaction jumping {};
+  jumping.sa_handler = [](int) { siglongjmp(back, 1); };
+  struct sigaction before {};
+  ASSERT_EQ(sigaction(SIGUSR1, &jumping, &before), 0);
+  wait_for_ever();
+  std::thread other([thread = pthread_self()] {
+    pass(100ms);
+    pthread_kill(thread, SIGUSR1);
+  });
+  char byte = 0;
+  if (sigsetjmp(back, 1) == 0) (void)!recv(fd(), &byte, 1, 0);
+  other.join();
+  sigaction(SIGUSR1, &before, nullptr);
+
+  pollfd waited{fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&waited, 1, 5000), 1);
+  EXPECT_EQ(recv(fd(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  client_ = host_.client();
+  allowed_ = 4;
+  EXPECT_EQ(client_.get("k"), "value");
 }
 
 // What a cancelled thread was doing.
