@@ -6,7 +6,6 @@
 
 namespace ringfence::agent::port {
 
-using shim::binary::Opcode;
 using shim::binary::Status;
 
 void add_answer(ReplyText& out, const BinaryWords& words, Status status,

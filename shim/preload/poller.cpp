@@ -100,6 +100,8 @@ void Poller::prepare_session(nfds_t i, Session& session) noexcept {
   if (waits.is_idle) {
     add(i, waits.read_fd, static_cast<short>(events & ~writable));
     if (may_sleep_) begin_idle_wait(i, session);
+    // Now that who asks rings.
+    looks_again_ = looks_again_ || (waits.is_silent && !session.is_idle());
   } else {
     add(i, waits.read_fd, POLLIN, true);
     waits_for_view_ = waits_for_view_ || waits.read_fd < 0;
@@ -117,8 +119,6 @@ void Poller::begin_idle_wait(nfds_t i, Session& session) noexcept {
   if (!session.reference()) return;
   idle_[idle_count_++] = &session;
   add(i, session.begin_idle_wait(), POLLIN, true);
-  // Now that who asks rings.
-  looks_again_ = looks_again_ || !session.is_idle();
 }
 
 void Poller::end_idle_waits() noexcept {

@@ -91,7 +91,11 @@ void Session::release() noexcept {
 void Session::detach() noexcept {
   is_detached_ = true;
   unwatch_all();
-  if (idle_readers_.load() > 0) wake_idle_reader();
+  if (idle_readers_.load() > 0) {
+    // Tried: a signal's handler may close what its thread waits for.
+    const std::unique_lock lock(watching_, std::try_to_lock);
+    if (lock.owns_lock()) bell_.ring_now();
+  }
   if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) end(true);  // as in release()
 }
 

@@ -80,7 +80,8 @@ class Session {
     bool is_readable = false;  // now
     int read_fd = -1;          // a byte there may make it readable; -1: time will
     int write_fd = -1;
-    bool is_idle = false;  // nothing is under way: another thread may change that
+    bool is_idle = false;    // nothing is under way, or another thread receives: it may change that
+    bool is_silent = false;  // nothing is under way
   };
   // `has_news`: its read_fd was reported.
   [[nodiscard]] Waits waits(bool wants_read, bool wants_write, bool has_news) noexcept;

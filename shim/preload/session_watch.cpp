@@ -46,6 +46,7 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
   }
   waits.read_fd = fd_;
   waits.is_idle = true;
+  waits.is_silent = lock.owns_lock();
   return waits;
 }
 
@@ -160,6 +161,7 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
 
 // The file is going: whoever reads the sets is told nothing more under its name.
 void Session::unwatch_all() noexcept {
+  if (!is_watched_.load(std::memory_order_relaxed)) return;
   const std::unique_lock sending(sending_, std::try_to_lock);
   const std::lock_guard lock(watching_);
   if (watches_.is_empty()) return;
