@@ -1,9 +1,10 @@
 # frozen_string_literal: true
 
-# The dalli client of bench/preload, binary; what it is asked for: measure.py. HOST PORT
+# The dalli client of bench/preload, binary; what it is asked for: measure.py. HOST PORT...
 require 'dalli'
 
-client = Dalli::Client.new("#{ARGV[0]}:#{ARGV[1]}", compress: false)
+host, *ports = ARGV
+client = Dalli::Client.new(ports.map { |port| "#{host}:#{port}" }, compress: false)
 value = 'v' * 100
 raw = { raw: true }
 keys = []

@@ -1,5 +1,5 @@
 // The C client of bench/preload, on libmemcached; what it is asked for: measure.py.
-//   preload_client HOST PORT
+//   preload_client HOST PORT...
 #define _POSIX_C_SOURCE 200809L  // clock_gettime
 #include <libmemcached/memcached.h>
 #include <stdint.h>
@@ -76,13 +76,15 @@ static void work(size_t count, uint64_t state) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
+  if (argc < 3) {
     return 64;
   }
   memset(value, 'v', sizeof value);
   client = memcached_create(NULL);
   memcached_behavior_set(client, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
-  memcached_server_add(client, argv[1], (in_port_t)atoi(argv[2]));
+  for (int i = 2; i < argc; ++i) {
+    memcached_server_add(client, argv[1], (in_port_t)atoi(argv[i]));
+  }
   char line[128];
   while (fgets(line, sizeof line, stdin) != NULL) {
     size_t count = 0;

@@ -85,11 +85,13 @@ class Asked:
 
 
 class Rig:
-    """One memcached, a fleet, and twemproxy before the fleet's memcacheds."""
+    """One memcached, a fleet with another one, a fleet with several, and twemproxy before these."""
 
     def __init__(self, folder, settings, backends):
         self.library, self.folder = settings.preload, folder
         self.plain = fleets.Plain(folder)
+        self.single = fleets.Fleet(folder, settings.bin, True, True, 1)
+        self.single.start()
         self.fleet = fleets.Fleet(folder, settings.bin, True, True, backends)
         self.fleet.start()
         self.twemproxy_port, self.twemproxy = fleets.free_port(), None
@@ -109,13 +111,14 @@ class Rig:
         if not wait_until(is_up, fleets.START_PATIENCE_S, 0.05):
             sys.exit(f"measure.py: twemproxy does not start: see {self.folder}/nutcracker.out")
 
-    def environment(self):
-        return {**preload.environment(self.library, self.fleet.segment()), "RINGFENCE_STATS": "0"}
+    def environment(self, fleet):
+        return {**preload.environment(self.library, fleet.segment()), "RINGFENCE_STATS": "0"}
 
     def close(self):
         if self.twemproxy:
             self.twemproxy.kill()
         self.fleet.close()
+        self.single.close()
         self.plain.close()
 
 
@@ -138,12 +141,15 @@ def show(part, figures, base, unit_ns=1000):
 
 
 def measure_language(rig, language, environment, rounds):
-    ports = {"direct": rig.plain.port, "preloaded": rig.fleet.port, "port": rig.fleet.port}
+    fleet, single = rig.fleet, rig.single
+    several = [memcached.port for memcached in fleet.memcacheds]
+    ways = {"direct": ([rig.plain.port], {}), "preloaded to one": ([single.port], rig.environment(single)),
+            "direct to four": (several, {}), "preloaded": ([fleet.port], rig.environment(fleet)),
+            "port": ([fleet.port], {})}
     if language.is_text:
-        ports["twemproxy"] = rig.twemproxy_port
-    contenders = {name: Asked([*language.command, "127.0.0.1", str(port)],
-                              {**environment, **(rig.environment() if name == "preloaded" else {})})
-                  for name, port in ports.items()}
+        ways["twemproxy"] = ([rig.twemproxy_port], {})
+    contenders = {name: Asked([*language.command, "127.0.0.1", *map(str, ports)], {**environment, **preloaded})
+                  for name, (ports, preloaded) in ways.items()}
     for contender in contenders.values():
         contender.ask(f"fill {KEYS}")
     show(language.name, take_turns(contenders, rounds, f"work {WORK} {{seed}}"), "direct")
@@ -156,7 +162,7 @@ def measure_many(folder, settings, rounds):
     rig = Rig(folder, settings, 3)
     command = [kinds.PYTHON, "-B", str(HERE / "pymemcache_client.py"), "127.0.0.1"]
     contenders = {"HashClient": Asked([*command, *(str(memcached.port) for memcached in rig.fleet.memcacheds)], {}),
-                  "preloaded": Asked([*command, str(rig.fleet.port)], rig.environment()),
+                  "preloaded": Asked([*command, str(rig.fleet.port)], rig.environment(rig.fleet)),
                   "port": Asked([*command, str(rig.fleet.port)], {})}
     for contender in contenders.values():
         contender.ask(f"fill {KEYS}")
@@ -169,7 +175,7 @@ def measure_many(folder, settings, rounds):
 def measure_calls(rig, settings, rounds):
     """Other descriptors: nanoseconds."""
     command = [f"{settings.bin}/preload_calls", str(rig.fleet.port)]
-    contenders = {"without": Asked(command, {}), "preloaded": Asked(command, rig.environment())}
+    contenders = {"without": Asked(command, {}), "preloaded": Asked(command, rig.environment(rig.fleet))}
     figures = take_turns(contenders, rounds, "again")
     for part, index in (("write", 0), ("poll", 1)):
         show(part, {name: [(one[index], one[index]) for one in of] for name, of in figures.items()}, "without", 1)

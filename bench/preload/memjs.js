@@ -1,10 +1,11 @@
 'use strict';
-// The memjs client of bench/preload, binary; what it is asked for: measure.py. HOST PORT
+// The memjs client of bench/preload, binary; what it is asked for: measure.py. HOST PORT...
 const readline = require('readline');
 const memjs = require('memjs');
 
-const [host, port] = process.argv.slice(2);
-const client = memjs.Client.create(`${host}:${port}`, { timeout: 10 });
+const [host, ...ports] = process.argv.slice(2);
+const servers = ports.map((port) => `${host}:${port}`).join(',');
+const client = memjs.Client.create(servers, { timeout: 10 });
 const value = Buffer.alloc(100, 'v');
 let keys = [];
 

@@ -1,11 +1,13 @@
 <?php
-// The php-memcached client of bench/preload, text; what it is asked for: measure.py. HOST PORT
+// The php-memcached client of bench/preload, text; what it is asked for: measure.py. HOST PORT...
 declare(strict_types=1);
 
 $client = new Memcached();
 $client->setOption(Memcached::OPT_COMPRESSION, false);
 $client->setOption(Memcached::OPT_TCP_NODELAY, true);
-$client->addServer($argv[1], (int)$argv[2]);
+foreach (array_slice($argv, 2) as $port) {
+    $client->addServer($argv[1], (int)$port);
+}
 $value = str_repeat('v', 100);
 $keys = [];
 

@@ -37,7 +37,7 @@ ssize_t receive_one(int fd, void* to, size_t room, int flags, const Libcs& libcs
   std::int64_t end_ns = 0;
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=, &end_ns](Session& session) {
         if (!is_ours(flags)) return ssize_t{preload::ask_libc};
         return session.receive(static_cast<char*>(to), room, flags, end_ns);
       },
@@ -47,27 +47,30 @@ ssize_t receive_one(int fd, void* to, size_t room, int flags, const Libcs& libcs
 }  // namespace
 
 RINGFENCE_EXPORTED ssize_t recv(int fd, void* to, size_t room, int flags) {
-  return receive_one(fd, to, room, flags, [&] { return real::recv(fd, to, room, flags); });
+  if (!preload::is_overlaid(fd)) return real::recv(fd, to, room, flags);
+  return receive_one(fd, to, room, flags, [=] { return real::recv(fd, to, room, flags); });
 }
 
 RINGFENCE_EXPORTED ssize_t recvfrom(int fd, void* to, size_t room, int flags, sockaddr* from,
                                     socklen_t* from_size) {
+  if (!preload::is_overlaid(fd)) return real::recvfrom(fd, to, room, flags, from, from_size);
   std::int64_t end_ns = 0;
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=, &end_ns](Session& session) {
         if (!is_ours(flags)) return ssize_t{preload::ask_libc};
         if (from_size != nullptr) *from_size = 0;  // as of any connected stream
         return session.receive(static_cast<char*>(to), room, flags, end_ns);
       },
-      [&] { return real::recvfrom(fd, to, room, flags, from, from_size); });
+      [=] { return real::recvfrom(fd, to, room, flags, from, from_size); });
 }
 
 RINGFENCE_EXPORTED ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  if (!preload::is_overlaid(fd)) return real::recvmsg(fd, message, flags);
   std::int64_t end_ns = 0;
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=, &end_ns](Session& session) {
         if (!is_ours(flags)) return ssize_t{preload::ask_libc};
         const ssize_t got =
             receive_pieces(session, message->msg_iov, message->msg_iovlen, flags, end_ns);
@@ -78,7 +81,7 @@ RINGFENCE_EXPORTED ssize_t recvmsg(int fd, msghdr* message, int flags) {
         }
         return got;
       },
-      [&] { return real::recvmsg(fd, message, flags); });
+      [=] { return real::recvmsg(fd, message, flags); });
 }
 
 RINGFENCE_EXPORTED int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags,
@@ -93,18 +96,20 @@ RINGFENCE_EXPORTED int recvmmsg(int fd, mmsghdr* messages, unsigned count, int f
 }
 
 RINGFENCE_EXPORTED ssize_t read(int fd, void* to, size_t room) {
-  return receive_one(fd, to, room, 0, [&] { return real::read(fd, to, room); });
+  if (!preload::is_overlaid(fd)) return real::read(fd, to, room);
+  return receive_one(fd, to, room, 0, [=] { return real::read(fd, to, room); });
 }
 
 RINGFENCE_EXPORTED ssize_t readv(int fd, const iovec* pieces, int count) {
+  if (!preload::is_overlaid(fd)) return real::readv(fd, pieces, count);
   std::int64_t end_ns = 0;
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=, &end_ns](Session& session) {
         if (count < 0) return ssize_t{preload::ask_libc};
         return receive_pieces(session, pieces, static_cast<size_t>(count), 0, end_ns);
       },
-      [&] { return real::readv(fd, pieces, count); });
+      [=] { return real::readv(fd, pieces, count); });
 }
 
 // What programs call that were built with _FORTIFY_SOURCE.

@@ -19,7 +19,7 @@ template <typename Libcs>
 ssize_t send_one(int fd, const void* bytes, size_t size, int flags, const Libcs& libcs) {
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=](Session& session) {
         if (!is_ours(flags)) return ssize_t{preload::ask_libc};
         const iovec piece{const_cast<void*>(bytes), size};
         return session.send(&piece, 1, flags);
@@ -30,23 +30,26 @@ ssize_t send_one(int fd, const void* bytes, size_t size, int flags, const Libcs&
 }  // namespace
 
 RINGFENCE_EXPORTED ssize_t send(int fd, const void* bytes, size_t size, int flags) {
-  return send_one(fd, bytes, size, flags, [&] { return real::send(fd, bytes, size, flags); });
+  if (!preload::is_overlaid(fd)) return real::send(fd, bytes, size, flags);
+  return send_one(fd, bytes, size, flags, [=] { return real::send(fd, bytes, size, flags); });
 }
 
 RINGFENCE_EXPORTED ssize_t sendto(int fd, const void* bytes, size_t size, int flags,
                                   const sockaddr* to, socklen_t to_size) {
+  if (!preload::is_overlaid(fd)) return real::sendto(fd, bytes, size, flags, to, to_size);
   return send_one(fd, bytes, size, flags,
-                  [&] { return real::sendto(fd, bytes, size, flags, to, to_size); });
+                  [=] { return real::sendto(fd, bytes, size, flags, to, to_size); });
 }
 
 RINGFENCE_EXPORTED ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  if (!preload::is_overlaid(fd)) return real::sendmsg(fd, message, flags);
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=](Session& session) {
         if (!is_ours(flags)) return ssize_t{preload::ask_libc};
         return session.send(message->msg_iov, message->msg_iovlen, flags);
       },
-      [&] { return real::sendmsg(fd, message, flags); });
+      [=] { return real::sendmsg(fd, message, flags); });
 }
 
 RINGFENCE_EXPORTED int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
@@ -63,17 +66,19 @@ RINGFENCE_EXPORTED int sendmmsg(int fd, mmsghdr* messages, unsigned count, int f
 }
 
 RINGFENCE_EXPORTED ssize_t write(int fd, const void* bytes, size_t size) {
-  return send_one(fd, bytes, size, 0, [&] { return real::write(fd, bytes, size); });
+  if (!preload::is_overlaid(fd)) return real::write(fd, bytes, size);
+  return send_one(fd, bytes, size, 0, [=] { return real::write(fd, bytes, size); });
 }
 
 RINGFENCE_EXPORTED ssize_t writev(int fd, const iovec* pieces, int count) {
+  if (!preload::is_overlaid(fd)) return real::writev(fd, pieces, count);
   return preload::in_slices(
       fd,
-      [&](Session& session) {
+      [=](Session& session) {
         if (count < 0) return ssize_t{preload::ask_libc};
         return session.send(pieces, static_cast<size_t>(count), 0);
       },
-      [&] { return real::writev(fd, pieces, count); });
+      [=] { return real::writev(fd, pieces, count); });
 }
 
 // Bytes that never pass through here go to the agent, and so do all that follow.

@@ -39,10 +39,14 @@ template <typename Function>
   return outcome;
 }
 
-// Or what `libcs` returns, where the descriptor is not overlaid.
+[[nodiscard]] inline bool is_overlaid(int fd) noexcept {
+  return __builtin_expect(descriptors.session(fd) != nullptr, 0);
+}
+
+// Or what `libcs` returns, where the descriptor is not overlaid any more. Apart, so that a call on
+// any other descriptor is a jump to libc's.
 template <typename Function, typename Libcs>
-ssize_t in_slices(int fd, const Function& function, const Libcs& libcs) {
-  if (__builtin_expect(descriptors.session(fd) == nullptr, 1)) return libcs();
+[[gnu::noinline]] ssize_t in_slices(int fd, const Function& function, const Libcs& libcs) {
   Turn turn;
   ssize_t outcome = slice_passed;
   while (outcome == slice_passed) {
