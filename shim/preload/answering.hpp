@@ -82,7 +82,8 @@ class Answering {
   [[nodiscard]] TicketStatus judge(const Key& key, const Part& part) noexcept;
   [[nodiscard]] Stepped tell(const ReplyText& words);
   [[nodiscard]] Stepped miss();
-  [[nodiscard]] Stepped fail(std::string_view why);
+  // By itself: applications' stacks may be small, and so its words are on them for no longer.
+  [[nodiscard, gnu::noinline]] Stepped fail(std::string_view why);
   static void break_off(Inbox& inbox) noexcept;
 
   Entry& entry_;

@@ -3,9 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <numeric>
 #include <utility>
 
+#include "shim/preload/forked_mutex.hpp"
 #include "shim/preload/real.hpp"
 #include "shm_layout/clock.hpp"
 
@@ -112,8 +115,11 @@ void ConnectionBudget::after_fork_in_child() noexcept {
     file.is_looked_for = false;
   }
   random_ = 0;
-  own_.clear();
-  mutex_.unlock();
+  if (take_over(mutex_)) {
+    own_.clear();
+  } else {  // what another thread was changing is nobody's
+    new (&own_) decltype(own_);
+  }
 }
 
 }  // namespace ringfence::shim::preload

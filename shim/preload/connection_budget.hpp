@@ -40,8 +40,6 @@ class ConnectionBudget {
   [[nodiscard]] int take(std::uint16_t backend, std::uint32_t budget);
   void give_back(std::uint16_t backend, int place) noexcept;
 
-  void before_fork() noexcept { mutex_.lock(); }
-  void after_fork_in_parent() noexcept { mutex_.unlock(); }
   void after_fork_in_child() noexcept;  // its places are the parent's
 
  private:

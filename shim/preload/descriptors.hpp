@@ -24,12 +24,13 @@ class Descriptors {
   // Acquire; pairs with the release in put(): who sees a session sees it whole.
   [[nodiscard]] Session* session(int fd) const noexcept {
     const std::uintptr_t entry = at(fd);
+    // NOLINTNEXTLINE: a word that is a pointer or a tag
     return (entry & tag_mask) == 0 ? reinterpret_cast<Session*>(entry) : nullptr;
   }
   [[nodiscard]] HiddenFd* hidden(int fd) const noexcept {
     const std::uintptr_t entry = at(fd);
-    return (entry & tag_mask) == hidden_tag ? reinterpret_cast<HiddenFd*>(entry & ~tag_mask)
-                                            : nullptr;
+    if ((entry & tag_mask) != hidden_tag) return nullptr;
+    return reinterpret_cast<HiddenFd*>(entry & ~tag_mask);  // NOLINT: as above
   }
   [[nodiscard]] bool is_epoll(int fd) const noexcept { return at(fd) == epoll_tag; }
   [[nodiscard]] bool is_known(int fd) const noexcept { return at(fd) != 0; }

@@ -6,8 +6,6 @@
 
 namespace ringfence::shim::preload {
 
-using shm_layout::ns_per_second;
-
 bool Link::begin(const SocketAddress& to) noexcept {
   address = to;
   const int fd = make_socket(to);

@@ -3,8 +3,10 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <new>
 
 #include "shim/hints.hpp"
+#include "shim/preload/forked_mutex.hpp"
 #include "shm_layout/clock.hpp"
 
 namespace ringfence::shim::preload {
@@ -180,6 +182,7 @@ void Overlay::give_back(Link* link) noexcept {
 
 void Overlay::shun(std::uint16_t index, std::int64_t ns) noexcept {
   const std::lock_guard lock(mutex_);
+  if (index >= backends_.size()) return;  // a forked child starts anew
   backends_[index].shunned_until_ns = shm_layout::boottime_ns() + ns;
 }
 
@@ -197,8 +200,14 @@ void Overlay::on_trouble(std::uint16_t backend) noexcept {
   send_hint(path_, backend);
 }
 
-// Their files were closed already, with all that are hidden.
+// Their files were closed already, with all that are hidden. What another thread was changing is
+// nobody's.
 void Overlay::after_fork_in_child() noexcept {
+  budget_.after_fork_in_child();
+  if (!take_over(mutex_)) {
+    new (&backends_) std::vector<Backend>;
+    return;
+  }
   for (Backend& backend : backends_) {
     for (Link* link : backend.idle) {
       link->forget_file();
@@ -207,8 +216,6 @@ void Overlay::after_fork_in_child() noexcept {
     backend.idle.clear();
     backend.shunned_until_ns = 0;
   }
-  budget_.after_fork_in_child();
-  mutex_.unlock();
 }
 
 }  // namespace ringfence::shim::preload

@@ -4,6 +4,7 @@
 // Made once for each segment, never freed. Any thread. In a forked child no connection is left.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -55,15 +56,9 @@ class Overlay {
   // It refused, hung, or ended a connection: counted, and the agent is asked to look at it now.
   void on_trouble(std::uint16_t backend) noexcept;
 
-  void before_fork() noexcept {
-    mutex_.lock();
-    budget_.before_fork();
-  }
-  void after_fork_in_parent() noexcept {
-    budget_.after_fork_in_parent();
-    mutex_.unlock();
-  }
   void after_fork_in_child() noexcept;
+
+  std::atomic<Overlay*> next{nullptr};  // the process's: another segment's
 
  private:
   struct Backend {

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <new>
 
-#include "shim/preload/cancelled_later.hpp"
 #include "shim/preload/process.hpp"
 #include "shim/preload/real.hpp"
 
@@ -35,103 +34,124 @@ bool has_session(int end, const fd_set* to_read, const fd_set* to_write) noexcep
   return false;
 }
 
-int Poller::run(std::int64_t timeout_ns) noexcept {
-  const CancelledLater cancelled_later;
-  if (count_ > few) {
-    many_.reset(new (std::nothrow) pollfd[count_ * places]);
-    if (many_ == nullptr) {
-      errno = ENOMEM;
-      return -1;
-    }
-    set_ = many_.get();
+bool Poller::allocate() noexcept {
+  if (count_ <= few) return true;
+  many_polled_.reset(new (std::nothrow) pollfd[count_ * places]);
+  many_places_.reset(new (std::nothrow) Place[count_ * places]);
+  many_idle_.reset(new (std::nothrow) Session*[count_]);
+  polled_ = many_polled_.get();
+  places_ = many_places_.get();
+  idle_ = many_idle_.get();
+  return polled_ != nullptr && places_ != nullptr && idle_ != nullptr;
+}
+
+int Poller::run(std::int64_t left_ns) noexcept {
+  const int caller_errno = errno;
+  if (!allocate()) {
+    errno = ENOMEM;
+    return -1;
   }
-  const std::int64_t end_ns = timeout_ns > 0 ? shm_layout::boottime_ns() + timeout_ns : 0;
-  std::int64_t left_ns = timeout_ns;
-  has_news_ = false;
-  for (;;) {
-    may_sleep_ = left_ns != 0;
-    const int ready_now = prepare();
-    if (ready_now > 0) left_ns = 0;
-    const int outcome = poll_for(left_ns < 0 ? within_ns_ : std::min(left_ns, within_ns_));
-    const int reason = errno;
-    end_idle_waits();
-    if (outcome < 0 && ready_now == 0) {
-      errno = reason;
-      return -1;
-    }
-    const int ready = collect();
-    if (ready > 0 || left_ns == 0) return ready;
-    if (end_ns != 0) left_ns = std::max<std::int64_t>(0, end_ns - shm_layout::boottime_ns());
-  }
+  may_sleep_ = left_ns != 0;
+  const int ready_now = prepare();
+  if (ready_now > 0) left_ns = 0;
+  if (looks_again_) within_ns_ = 0;
+  const int outcome = poll_for(left_ns < 0 ? within_ns_ : std::min(left_ns, within_ns_));
+  const int reason = errno;
+  end_idle_waits();
+  errno = reason;
+  if (outcome < 0 && ready_now == 0) return -1;
+  const int ready = collect();
+  errno = caller_errno;
+  return ready > 0 || left_ns == 0 ? ready : slice_passed;
 }
 
 // Returns how many sessions are readable now.
 int Poller::prepare() noexcept {
   int ready = 0;
   within_ns_ = slice_ns;
+  polled_count_ = 0;
   for (nfds_t i = 0; i < count_; ++i) {
     fds_[i].revents = 0;
-    place(i, 1) = place(i, 2) = {-1, POLLIN, 0};
-    place(i, 0) = {fds_[i].fd, fds_[i].events, 0};
-    const SessionReference session = session_of(fds_[i].fd);
-    if (!session || session->is_left_to_agent()) continue;
-    prepare_session(i, *session.get());
-    if (fds_[i].revents != 0) ++ready;
+    if (const SessionReference session = session_of(fds_[i].fd)) {
+      prepare_session(i, *session.get());
+      if (fds_[i].revents != 0) ++ready;
+    } else {
+      add(i, fds_[i].fd, fds_[i].events);
+    }
   }
   return ready;
 }
 
 void Poller::prepare_session(nfds_t i, Session& session) noexcept {
+  const int fd = fds_[i].fd;
   const short events = fds_[i].events;
-  const Session::Waits waits =
-      session.waits((events & readable) != 0, (events & writable) != 0, false);
+  const bool wants_read = (events & readable) != 0;
+  const Session::Waits waits = session.waits(wants_read, (events & writable) != 0, false);
   if (waits.is_readable) fds_[i].revents = static_cast<short>(events & readable);
-  place(i, 0) = {waits.write_fd, static_cast<short>(events & writable), 0};
-  if ((events & readable) == 0) {
-    if (waits.write_fd < 0) place(i, 0) = {fds_[i].fd, events, 0};
+  if (!wants_read && waits.write_fd < 0) {
+    add(i, fd, events);
     return;
   }
-  if (waits.is_readable) return;
-  place(i, 1) = {waits.read_fd, static_cast<short>(waits.is_idle ? events & ~writable : POLLIN), 0};
+  add(i, waits.write_fd, static_cast<short>(events & writable));
+  if (!wants_read || waits.is_readable) return;
   within_ns_ = std::min(within_ns_, waits.within_ns);
-  if (waits.is_idle && may_sleep_) place(i, 2).fd = session.begin_idle_wait();
+  if (waits.is_idle) {
+    add(i, waits.read_fd, static_cast<short>(events & ~writable));
+    if (may_sleep_) begin_idle_wait(i, session);
+    // Now that who asks rings.
+    looks_again_ = looks_again_ || (waits.is_silent && !session.is_idle());
+  } else {
+    add(i, waits.read_fd, POLLIN, true);
+  }
+}
+
+void Poller::add(nfds_t i, int fd, short events, bool is_news) noexcept {
+  if (fd < 0) return;
+  polled_[polled_count_] = {fd, events, 0};
+  places_[polled_count_++] = {static_cast<std::uint32_t>(i), is_news};
+}
+
+// It is kept: by the end of the wait its number may be another session's.
+void Poller::begin_idle_wait(nfds_t i, Session& session) noexcept {
+  if (!session.reference()) return;
+  idle_[idle_count_++] = &session;
+  add(i, session.begin_idle_wait(), POLLIN, true);
+}
+
+void Poller::end_idle_waits() noexcept {
+  while (idle_count_ > 0) {
+    Session* session = idle_[--idle_count_];
+    session->end_idle_wait();
+    session->release();
+  }
 }
 
 int Poller::poll_for(std::int64_t ns) noexcept {
   const timespec time{ns / shm_layout::ns_per_second, ns % shm_layout::ns_per_second};
-  return real::ppoll(set_, count_ * places, &time, signals_);
-}
-
-void Poller::end_idle_waits() noexcept {
-  for (nfds_t i = 0; i < count_; ++i) {
-    if (place(i, 2).fd < 0) continue;
-    place(i, 2).fd = -1;
-    if (const SessionReference session = session_of(fds_[i].fd)) session->end_idle_wait();
-  }
+  return real::ppoll(polled_, polled_count_, &time, signals_);
 }
 
 // What the application is told of this round.
 int Poller::collect() noexcept {
-  int ready = 0;
-  for (nfds_t i = 0; i < count_; ++i) {
-    fds_[i].revents = static_cast<short>(fds_[i].revents | place(i, 0).revents);
-    const short news = place(i, 1).revents;
-    if (news != 0 && place(i, 1).fd == fds_[i].fd) {
-      fds_[i].revents = static_cast<short>(fds_[i].revents | news);
-    } else if (news != 0) {
-      const SessionReference session = session_of(fds_[i].fd);
-      // A byte is not an answer yet: it may be half of one, or one that nobody is told.
-      if (session && session->waits(true, false, true).is_readable) {
-        fds_[i].revents = static_cast<short>(fds_[i].revents | (fds_[i].events & readable));
-      }
+  for (nfds_t n = 0; n < polled_count_; ++n) {
+    if (polled_[n].revents == 0) continue;
+    pollfd& told = fds_[places_[n].of];
+    if (!places_[n].is_news) {
+      told.revents = static_cast<short>(told.revents | polled_[n].revents);
+      continue;
     }
-    if (fds_[i].revents != 0) ++ready;
+    const SessionReference session = session_of(told.fd);
+    // A byte is not an answer yet: it may be half of one, or one that nobody is told.
+    if (session && session->waits(true, false, true).is_readable) {
+      told.revents = static_cast<short>(told.revents | (told.events & readable));
+    }
   }
-  return ready;
+  return static_cast<int>(
+      std::count_if(fds_, fds_ + count_, [](const pollfd& each) { return each.revents != 0; }));
 }
 
-int select_by_poll(int end, fd_set* to_read, fd_set* to_write, fd_set* other,
-                   std::int64_t timeout_ns, const sigset_t* signals) noexcept {
+int select_by_poll(int end, fd_set* to_read, fd_set* to_write, fd_set* other, std::int64_t left_ns,
+                   const sigset_t* signals) noexcept {
   nfds_t count = 0;
   const auto size = static_cast<std::size_t>(std::max(end, 0));
   const std::unique_ptr<pollfd[]> fds(new (std::nothrow) pollfd[size + 1]);
@@ -147,7 +167,7 @@ int select_by_poll(int end, fd_set* to_read, fd_set* to_write, fd_set* other,
     if (events != 0) fds[count++] = {fd, events, 0};
   }
   Poller poller(fds.get(), count, signals);
-  if (poller.run(timeout_ns) < 0) return -1;
+  if (const int outcome = poller.run(left_ns); outcome < 0) return outcome;
   int ready = 0;
   const auto keep_if = [&](int fd, fd_set* set, int events, short revents) {
     if (!is_in(fd, set)) return;

@@ -12,7 +12,10 @@
 #include <string_view>
 
 #include "shim/preload/early_watches.hpp"
+#include "shim/preload/forked_mutex.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
+#include "shim/preload/times.hpp"
 #include "shm_layout/segment_list.hpp"
 
 namespace ringfence::shim::preload {
@@ -64,6 +67,11 @@ bool read_address(const sockaddr* from, socklen_t size, SocketAddress& address) 
   return true;
 }
 
+// Acquire; pairs with the release in look_for_segments().
+Overlay* after(const std::atomic<Overlay*>& next) noexcept {
+  return next.load(std::memory_order_acquire);
+}
+
 void make_process() {
   the_process.store(new (process_memory) Process, std::memory_order_release);
 }
@@ -75,6 +83,11 @@ Process& process() noexcept {
   if (made != nullptr) return *made;
   pthread_once(&process_once, make_process);
   return *the_process.load(std::memory_order_acquire);
+}
+
+// Should it fail, there is no memory, and nothing that a child could find.
+Process::Process() noexcept {
+  (void)pthread_atfork(nullptr, nullptr, after_fork_in_child);
 }
 
 bool Process::is_wanted() noexcept {
@@ -90,15 +103,6 @@ bool Process::is_wanted() noexcept {
 
 bool Process::is_own() const noexcept {
   return pid_.load(std::memory_order_relaxed) == getpid();
-}
-
-// Before a pool is known: a child has counters and connections of its own.
-bool Process::notices_forks() noexcept {
-  if (has_fork_handlers_) return true;
-  if (pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) return false;
-  has_fork_handlers_ = true;
-  pid_.store(getpid(), std::memory_order_relaxed);
-  return true;
 }
 
 void Process::report() noexcept {
@@ -122,28 +126,35 @@ void Process::look_for_segments() noexcept {
       paths = std::move(listed.value());
     }
     for (const std::string& path : paths) {
-      bool is_known = false;
-      for (const auto& overlay : overlays_) is_known = is_known || overlay->path() == path;
-      if (is_known || !notices_forks()) continue;
-      overlays_.push_back(std::make_unique<Overlay>(path));
+      std::atomic<Overlay*>* place = &overlays_;
+      while (Overlay* known = place->load(std::memory_order_relaxed)) {
+        if (known->path() == path) break;
+        place = &known->next;
+      }
+      if (place->load(std::memory_order_relaxed) != nullptr) continue;
+      // Release; pairs with the acquire in after(): whoever sees it, a forked child too, sees it
+      // whole.
+      place->store(new Overlay(path), std::memory_order_release);
       if (faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 || errno != EACCES) continue;
       preload::count(Way::unreadable);
       report();
     }
-    for (const auto& overlay : overlays_) overlay->refresh(shm_layout::boottime_ns());
+    for (Overlay* each = after(overlays_); each != nullptr; each = after(each->next)) {
+      each->refresh(shm_layout::boottime_ns());
+    }
   } catch (...) {  // no memory: the connection goes without
   }
 }
 
 Overlay* Process::find(const sockaddr* address, socklen_t size) noexcept {
+  const Uncancelled guard;
   SocketAddress target;
   if (!is_wanted() || !read_address(address, size, target)) return nullptr;
-  const int caller_errno = errno;
+  const KeptErrno kept;
   const std::lock_guard lock(mutex_);
   look_for_segments();
-  errno = caller_errno;
-  for (const auto& overlay : overlays_) {
-    if (overlay->is_live() && overlay->listens_at(target)) return overlay.get();
+  for (Overlay* each = after(overlays_); each != nullptr; each = after(each->next)) {
+    if (each->is_live() && each->listens_at(target)) return each;
   }
   return nullptr;
 }
@@ -158,6 +169,8 @@ Session* Process::take_session() noexcept {
 }
 
 void Process::overlay(int fd, Overlay& overlay) noexcept {
+  const KeptErrno kept;
+  const Uncancelled guard;
   if (!Descriptors::is_in_table(fd) || descriptors.is_known(fd)) return;
   int type = 0;
   socklen_t size = sizeof type;
@@ -170,7 +183,7 @@ void Process::overlay(int fd, Overlay& overlay) noexcept {
     timeval time{};
     socklen_t bytes = sizeof time;
     if (getsockopt(fd, SOL_SOCKET, option, &time, &bytes) != 0) return std::int64_t{0};
-    return time.tv_sec * shm_layout::ns_per_second + time.tv_usec * 1000;
+    return ns_of(&time);
   };
   session->set_receive_timeout(timeout_of(SO_RCVTIMEO));
   session->set_send_timeout(timeout_of(SO_SNDTIMEO));
@@ -190,6 +203,11 @@ bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {
   return false;
 }
 
+bool Process::is_of_another(int fd, const Overlay* overlay) noexcept {
+  const SessionReference session = session_of(fd, Sessions::all);
+  return session && &session->overlay() != overlay;
+}
+
 void Process::recycle(Session* session) noexcept {
   const std::lock_guard lock(mutex_);
   try {
@@ -199,6 +217,8 @@ void Process::recycle(Session* session) noexcept {
 }
 
 void Process::forget(int fd) noexcept {
+  const KeptErrno kept;
+  const Uncancelled guard;
   if (Session* session = descriptors.session(fd)) {
     if (descriptors.remove(fd, session)) session->detach();
   } else if (descriptors.is_epoll(fd)) {
@@ -210,22 +230,14 @@ void Process::forget(int fd) noexcept {
 }
 
 void Process::forget_replaced(int fd) noexcept {
-  const SessionReference session = session_of(fd);
+  const KeptErrno kept;
+  const SessionReference session = session_of(fd, Sessions::all);
   if (session && session->is_replaced()) forget(fd);
-}
-
-void Process::before_fork() {
-  process().mutex_.lock();
-  for (const auto& overlay : process().overlays_) overlay->before_fork();
-}
-
-void Process::after_fork_in_parent() {
-  for (const auto& overlay : process().overlays_) overlay->after_fork_in_parent();
-  process().mutex_.unlock();
 }
 
 // Every file of ours is the parent's: closing it sends nothing, because the parent has it open.
 void Process::after_fork_in_child() {
+  const Uncancelled guard;
   Process& own = process();
   own.pid_.store(getpid(), std::memory_order_relaxed);
   counters::after_fork_in_child();
@@ -237,9 +249,13 @@ void Process::after_fork_in_child() {
   for (int fd = 0; fd < descriptors.end(); ++fd) {
     if (Session* session = descriptors.session(fd)) session->after_fork_in_child();
   }
-  for (const auto& overlay : own.overlays_) overlay->after_fork_in_child();
+  for (Overlay* each = after(own.overlays_); each != nullptr; each = after(each->next)) {
+    each->after_fork_in_child();
+  }
   for (std::atomic<std::uint64_t>& count : way_counts) count.store(0, std::memory_order_relaxed);
-  own.mutex_.unlock();
+  if (take_over(own.mutex_)) return;
+  new (&own.named_) std::string;
+  new (&own.spare_sessions_) std::vector<Session*>;
 }
 
 }  // namespace ringfence::shim::preload

@@ -1,6 +1,7 @@
-// libc's own functions behind those that the preload puts in front of them. Each is looked up at
-// its first use, which may come before any constructor has run. Everything in this folder calls
-// these, never the plain names: those lead back here. Any thread.
+// libc's own functions behind those that the preload puts in front of them. All are looked up when
+// the library is loaded: a lookup takes the loader's lock, which a signal's handler or a thread
+// that a constructor waits for must not need. What runs earlier still looks its own up. Everything
+// in this folder calls these, never the plain names: those lead back here. Any thread.
 #pragma once
 
 #include <dlfcn.h>
@@ -29,7 +30,7 @@ class Real {
     Function function = function_.load(std::memory_order_relaxed);
     return __builtin_expect(function != nullptr, 1) ? function : look_up();
   }
-  // Not noexcept: a thread that is cancelled while it waits there is unwound.
+  // Not noexcept: where libc's call is made for the application, its thread may be cancelled.
   template <typename... Arguments>
   auto operator()(Arguments... arguments) {
     return get()(arguments...);
@@ -84,6 +85,13 @@ inline constinit Real<int (*)(int, unsigned long, ...)> ioctl{"ioctl"};
 inline constinit Real<ssize_t (*)(int, int, off_t*, size_t)> sendfile{"sendfile"};
 inline constinit Real<ssize_t (*)(int, off64_t*, int, off64_t*, size_t, unsigned)> splice{"splice"};
 inline constinit Real<void* (*)(const char*, int)> dlopen{"dlopen"};
+
+inline void find_all() noexcept {
+  const auto find = [](auto&... functions) { ((void)functions.get(), ...); };
+  find(connect, send, sendto, sendmsg, sendmmsg, write, writev, recv, recvfrom, recvmsg, recvmmsg,
+       read, readv, poll, ppoll, select, pselect, epoll_ctl, close, syscall, close_range, dup, dup2,
+       dup3, fclose, fdopen, shutdown, setsockopt, fcntl, ioctl, sendfile, splice, dlopen);
+}
 
 }  // namespace real
 

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "shim/preload/forked_mutex.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/process.hpp"
 #include "shim/preload/real.hpp"
 
@@ -31,6 +33,7 @@ bool Session::adopt(int fd, Overlay& overlay, bool is_nonblocking) noexcept {
   agent_.reset(new (std::nothrow) Link(fd));
   if (agent_ == nullptr || !fifo_.prepare()) return false;
   fd_ = fd;
+  life_.store(life() + 1, std::memory_order_relaxed);
   cookie_ = cookie_of(fd);
   overlay_ = &overlay;
   attachment_ = overlay.attachment();
@@ -62,7 +65,9 @@ bool Session::stand_in() noexcept {
     event.data = watch.data;
     real::epoll_ctl(watch.epoll_fd, EPOLL_CTL_ADD, fd_, &event);
   }
-  if (agent_->is_borrowed()) agent_->set_broken();
+  // Release; pairs with the acquire in has_agent(): the sending side's link to the agent is its
+  // own.
+  has_stood_in_.store(true, std::memory_order_release);
   preload::count(Way::standins);
   return true;
 }
@@ -79,14 +84,19 @@ bool Session::reference() noexcept {
 
 void Session::release() noexcept {
   // Both: who frees it sees all that others did with it.
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  close_links();
-  process().recycle(this);
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) end(false);
 }
 
+// Other calls may be under way: what they were told of, and what they wait for, goes now.
 void Session::detach() noexcept {
   is_detached_ = true;
-  release();
+  unwatch_all();
+  if (idle_readers_.load() > 0) {
+    // Tried: a signal's handler may close what its thread waits for.
+    const std::unique_lock lock(watching_, std::try_to_lock);
+    if (lock.owns_lock()) bell_.ring_now();
+  }
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) end(true);  // as in release()
 }
 
 // A connection that is closed with bytes unread is reset, and what was written by it may be lost: a
@@ -105,9 +115,10 @@ void Session::await_writes() noexcept {
   }
 }
 
-// Nobody else is here any more.
-void Session::close_links() noexcept {
-  await_writes();
+// Nobody else is here any more. Without the file: its number may be somebody else's by now.
+void Session::end(bool has_file) noexcept {
+  is_detached_ = false;
+  if (has_file) await_writes();
   for (Link* link : links_) {
     if (link == nullptr) continue;
     unwatch_link(*link);
@@ -127,6 +138,7 @@ void Session::close_links() noexcept {
   for (auto& count : agent_slots_) count.store(0, std::memory_order_relaxed);
   is_raw_.store(false, std::memory_order_relaxed);
   is_left_.store(false, std::memory_order_relaxed);
+  has_stood_in_.store(false, std::memory_order_relaxed);
   for (Relaxed<bool>* flag :
        {&is_broken_, &is_shut_, &is_ending_, &is_holding_, &is_detached_, &is_watched_}) {
     *flag = false;
@@ -141,9 +153,21 @@ void Session::close_links() noexcept {
   ready_begin_ = 0;
   wait_end_ns_ = 0;
   fd_ = -1;
+  idle_readers_.store(0, std::memory_order_relaxed);
+  process().recycle(this);
+}
+
+// This thread was in there, and a handler has jumped out: what it was at is not known. The session
+// and its connections are lost until the process ends, which is what keeping its lock comes to.
+bool Session::is_left_behind(const Caller& caller) noexcept {
+  if (!caller.is_this_thread()) return false;
+  is_broken_ = true;
+  errno = ECONNRESET;
+  return true;
 }
 
 void Session::shut_down(int how) noexcept {
+  const KeptErrno kept;
   if (how == SHUT_WR) {
     is_ending_ = true;
     return;
@@ -162,10 +186,9 @@ void Session::shut_down(int how) noexcept {
 // under way by them is answered to the parent. A lock that another thread held guards what is half
 // changed: it is left as it is.
 void Session::after_fork_in_child() noexcept {
-  const bool is_whole = sending_.try_lock() && receiving_.try_lock() && watching_.try_lock();
-  new (&sending_) std::mutex;
-  new (&receiving_) std::mutex;
-  new (&watching_) std::mutex;
+  const bool has_sent = take_over(sending_);
+  const bool has_received = take_over(receiving_);
+  const bool is_whole = take_over(watching_) && has_sent && has_received;
   bell_.forget();
   quiet_peer_.forget();
   if (!agent_->is_borrowed()) agent_->forget_file();
@@ -191,6 +214,8 @@ void Session::after_fork_in_child() noexcept {
   // Relaxed: there is no other thread.
   idle_readers_.store(0, std::memory_order_relaxed);
   references_.store(1, std::memory_order_relaxed);
+  new (&sender_) Caller;
+  new (&receiver_) Caller;
 }
 
 }  // namespace ringfence::shim::preload

@@ -17,12 +17,15 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shim/preload/answering.hpp"
 #include "shim/preload/bell.hpp"
+#include "shim/preload/caller.hpp"
+#include "shim/preload/cancellation.hpp"
 #include "shim/preload/commands.hpp"
 #include "shim/preload/fifo.hpp"
 #include "shim/preload/overlay.hpp"
@@ -51,12 +54,19 @@ class Session {
   void release() noexcept;
   void after_fork_in_child() noexcept;
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] const Overlay& overlay() const noexcept { return *overlay_; }
+  // Which of its lives this is.
+  [[nodiscard]] std::uint64_t life() const noexcept {
+    return life_.load(std::memory_order_relaxed);
+  }
   // Whether its number is another socket's now.
   [[nodiscard]] bool is_replaced() const noexcept;
 
   // --- What the application does. As the system calls: errno tells.
   ssize_t send(const iovec* pieces, std::size_t count, int flags) noexcept;
-  ssize_t receive(char* to, std::size_t room, int flags) noexcept;
+  // A slice of it: may be `slice_passed`, and `ask_libc` (cancellation.hpp). `end_ns`: of the
+  // timeout, 0 before the first slice.
+  ssize_t receive(char* to, std::size_t room, int flags, std::int64_t& end_ns) noexcept;
   [[nodiscard]] std::size_t readable_bytes() noexcept;  // FIONREAD
   void set_nonblocking(bool is_nonblocking) noexcept { is_nonblocking_ = is_nonblocking; }
   void set_receive_timeout(std::int64_t ns) noexcept { receive_timeout_ns_ = ns; }
@@ -74,13 +84,15 @@ class Session {
     bool is_readable = false;  // now
     int read_fd = -1;          // a byte there may make it readable; -1: time will
     int write_fd = -1;
-    bool is_idle = false;               // nothing is under way: another thread may change that
+    bool is_idle = false;    // nothing is under way, or another thread receives: it may change that
+    bool is_silent = false;  // nothing is under way
     std::int64_t within_ns = slice_ns;  // to be asked again
   };
   // `has_news`: its read_fd was reported.
   [[nodiscard]] Waits waits(bool wants_read, bool wants_write, bool has_news) noexcept;
   // Around a sleep of who found it idle: a file that tells when another thread asks something.
   [[nodiscard]] int begin_idle_wait() noexcept;
+  [[nodiscard]] bool is_idle() const noexcept { return fifo_.is_empty(); }
   void end_idle_wait() noexcept;
 
   // --- epoll
@@ -89,7 +101,7 @@ class Session {
 
  private:
   // Sending: session_send.cpp
-  [[nodiscard]] ssize_t send_bytes(std::string_view bytes, bool may_wait) noexcept;
+  [[nodiscard]] ssize_t send_bytes(std::string_view bytes, bool may_wait);
   [[nodiscard]] std::size_t take(std::string_view bytes);
   [[nodiscard]] std::size_t take_held(std::string_view bytes);
   [[nodiscard]] std::size_t take_now(std::string_view bytes);
@@ -131,22 +143,28 @@ class Session {
                    std::string_view wire_key);
 
   // Receiving: session_receive.cpp
-  [[nodiscard]] ssize_t receive_now(char* to, std::size_t room, bool may_wait) noexcept;
-  [[nodiscard]] ssize_t pull(char* to, std::size_t room, bool may_wait, bool may_receive);
+  [[nodiscard]] ssize_t receive_now(char* to, std::size_t room, std::int64_t* end_ns) noexcept;
+  [[nodiscard]] ssize_t pull(char* to, std::size_t room, std::int64_t* end_ns, bool may_receive);
+  [[nodiscard]] std::int64_t left_ns(std::int64_t* end_ns) const noexcept;
   [[nodiscard]] std::size_t take_ready(char* to, std::size_t room) noexcept;
   enum class Filled : std::uint8_t { some, none, interrupted };
   [[nodiscard]] Filled fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
                                   std::int64_t wait_ns) noexcept;
+  [[nodiscard]] static ssize_t receive_from(const Link& link, char* to, std::size_t room,
+                                            std::int64_t wait_ns) noexcept;
+  [[nodiscard]] bool goes_on() const noexcept;
   void pop(Entry& entry) noexcept;
   void end_broken(const Entry& entry) noexcept;
   void note(const Tally& tally) noexcept;
-  [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, bool may_wait) noexcept;
+  [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, std::int64_t* end_ns) noexcept;
+  [[nodiscard]] bool wait_idle(std::int64_t ns) noexcept;
   [[nodiscard]] bool give_up(const Entry& entry, Link& link) noexcept;
   [[nodiscard]] std::int64_t patience_ns(const Entry& entry, const Link& link) const noexcept;
   [[nodiscard]] std::int64_t sleep_ns(const Entry& entry, const Link& link) const noexcept;
-  [[nodiscard]] ssize_t peek(char* to, std::size_t room, bool may_wait) noexcept;
+  [[nodiscard]] ssize_t peek(char* to, std::size_t room, std::int64_t* end_ns) noexcept;
   [[nodiscard]] bool has_ready() const noexcept { return ready_begin_ < ready_.size(); }
   [[nodiscard]] bool fill_ready(bool may_receive) noexcept;
+  [[nodiscard]] bool may_look() noexcept;
   [[nodiscard]] Link* head_link() noexcept;
   [[nodiscard]] int head_fd() noexcept;
 
@@ -159,7 +177,9 @@ class Session {
   void note_blocked(Link* link) noexcept;
   void wake_idle_reader() noexcept;
 
-  void close_links() noexcept;
+  void end(bool has_file) noexcept;
+  [[nodiscard]] bool is_left_behind(const Caller& caller) noexcept;
+  void unwatch_all() noexcept;
   void await_writes() noexcept;
   [[nodiscard]] bool is_raw() const noexcept { return is_raw_.load(std::memory_order_acquire); }
   void become_raw() noexcept { is_raw_.store(true, std::memory_order_release); }
@@ -167,6 +187,7 @@ class Session {
   // 0: nobody's. One for the file, one for each call that is under way. Release and acquire: see
   // adopt(), reference() and release().
   std::atomic<std::uint32_t> references_{0};
+  std::atomic<std::uint64_t> life_{0};  // relaxed: who kept a number and finds it knows the life
   int fd_ = -1;
   Relaxed<std::uint64_t> cookie_;  // of the application's socket
   Overlay* overlay_ = nullptr;
@@ -186,6 +207,9 @@ class Session {
   // And all that was answered before was taken. Release where it is set, acquire in
   // is_left_to_agent(): who sees it finds nothing in memory that comes before the file's bytes.
   std::atomic<bool> is_left_{false};
+  // The application's file leads to no agent any more. Release in stand_in(), acquire in
+  // has_agent().
+  std::atomic<bool> has_stood_in_{false};
   // Keys under way through the agent, by filter_of() of their slots. Release and acquire: see
   // note_agent_slot().
   static constexpr std::uint32_t filter_count = 256;
@@ -195,8 +219,11 @@ class Session {
   std::atomic<std::uint16_t> agent_slots_[filter_count]{};
   Fifo fifo_;
 
+  Caller sender_;
+  Caller receiver_;
   std::mutex sending_;  // what follows
   CommandReader reader_;
+  std::string joined_;               // pieces; for one call
   std::string begun_;                // the front of a command that is not whole
   std::string held_;                 // what came behind a barrier
   std::size_t owed_bytes_ = 0;       // taken already; the application is to send them again
@@ -227,7 +254,8 @@ class Session {
   std::mutex receiving_;  // what follows
   std::string ready_;     // answered, and not taken by the application yet
   std::size_t ready_begin_ = 0;
-  std::int64_t wait_end_ns_ = 0;  // Answering's
+  std::int64_t wait_end_ns_ = 0;    // Answering's
+  std::unique_ptr<char[]> looked_;  // for one look; applications' stacks may be small
 
   std::mutex watching_;  // what follows, but for the last two
   Watches watches_;
@@ -240,10 +268,13 @@ class Session {
   std::atomic<int> idle_readers_{0};
 };
 
-// Keeps a session while a call is under way.
+// Keeps a session while a call is under way, or a slice of it, in which its thread is not
+// cancelled.
 class SessionReference {
  public:
-  explicit SessionReference(Session* session) noexcept : session_(session) {}
+  explicit SessionReference(Session* session) noexcept : session_(session) {
+    if (session != nullptr) uncancelled_.emplace();
+  }
   ~SessionReference() {
     if (session_ != nullptr) session_->release();
   }
@@ -254,6 +285,7 @@ class SessionReference {
   [[nodiscard]] Session* get() const noexcept { return session_; }
 
  private:
+  std::optional<Uncancelled> uncancelled_;
   Session* session_;
 };
 

@@ -146,6 +146,8 @@ bool Session::is_under_way(std::uint32_t slot, bool is_through_agent) const noex
 
 // An agent that went may be back: asked anew, on a connection that nobody waits for.
 bool Session::has_agent() noexcept {
+  // Acquire; pairs with the release in stand_in().
+  if (agent_->is_borrowed() && has_stood_in_.load(std::memory_order_acquire)) agent_->set_broken();
   if (agent_->is_broken()) {
     const std::int64_t now_ns = shm_layout::boottime_ns();
     const auto address = overlay_->port_address();
@@ -346,11 +348,12 @@ void Session::submit_retrieval(const text::Request& request) {
   };
   std::uint64_t inline_count = 0;
   const bool is_refused = has_reserved_key(request);
+  Link* const refuser = is_refused && has_agent() ? agent_.get() : nullptr;
   for (const std::string_view name : request.keys) {
     Key key;
     key.begin = static_cast<std::uint32_t>(entry->bytes.size());
     key.size = static_cast<std::uint8_t>(name.size());
-    Link* link = is_refused ? agent_.get() : choose(key.ticket, name, request.verb);
+    Link* link = is_refused ? refuser : choose(key.ticket, name, request.verb);
     // A connection may have come up since an earlier key of the slot.
     if (link != nullptr && is_asked_of_agent(*entry, key.ticket.slot)) link = agent_.get();
     if (link == nullptr) {

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <ctime>
 
+#include "shim/preload/interruption.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/session.hpp"
 
@@ -21,34 +23,40 @@ constexpr std::int64_t ending_silence_ns = 200 * shm_layout::ns_per_ms;
 // Between two looks at the view by a thread that may sleep.
 constexpr std::int64_t pause_ns = shm_layout::ns_per_ms;
 
-void pause() noexcept {
+// False: a signal came.
+bool pause() noexcept {
   const timespec time{0, pause_ns};
-  nanosleep(&time, nullptr);
+  return nanosleep(&time, nullptr) == 0;
 }
 
 }  // namespace
 
-ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
+ssize_t Session::receive(char* to, std::size_t room, int flags, std::int64_t& end_ns) noexcept {
   const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
   if (room == 0) return 0;
-  std::unique_lock lock(receiving_);
+  if (is_left_behind(receiver_)) return -1;
+  const std::lock_guard lock(receiving_);
+  const Caller::Here here(receiver_);
   if (is_raw() && !is_holding_ && fifo_.is_empty() && !has_ready()) {
     // Release; pairs with the acquire in is_left_to_agent().
     is_left_.store(true, std::memory_order_release);
-    lock.unlock();
-    return real::recv(fd_, to, room, flags);
+    return ask_libc;
   }
+  std::int64_t* const wait = may_wait ? &end_ns : nullptr;
   ssize_t got = 0;
   if ((flags & MSG_PEEK) != 0) {
-    got = peek(to, room, may_wait);
+    got = peek(to, room, wait);
   } else if ((flags & MSG_WAITALL) != 0 && may_wait) {
     std::size_t whole = 0;
-    while (whole < room && (got = receive_now(to + whole, room - whole, true)) > 0) {
+    while (whole < room) {
+      got = receive_now(to + whole, room - whole, wait);
+      if (got == slice_passed && whole > 0) continue;
+      if (got <= 0) break;
       whole += static_cast<std::size_t>(got);
     }
     if (whole > 0) got = static_cast<ssize_t>(whole);
   } else {
-    got = receive_now(to, room, may_wait);
+    got = receive_now(to, room, wait);
   }
   if (is_watched_) {
     const int reason = errno;
@@ -65,9 +73,10 @@ ssize_t Session::receive(char* to, std::size_t room, int flags) noexcept {
   return got;
 }
 
-ssize_t Session::receive_now(char* to, std::size_t room, bool may_wait) noexcept {
+// `end_ns` null: it may not wait.
+ssize_t Session::receive_now(char* to, std::size_t room, std::int64_t* end_ns) noexcept {
   try {
-    return pull(to, room, may_wait, true);
+    return pull(to, room, end_ns, true);
   } catch (...) {
     is_broken_ = true;
     errno = ENOMEM;
@@ -86,14 +95,22 @@ std::size_t Session::take_ready(char* to, std::size_t room) noexcept {
   return count;
 }
 
-ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receive) {
+// What may be waited for: without a timeout, as long as it takes.
+std::int64_t Session::left_ns(std::int64_t* end_ns) const noexcept {
+  if (end_ns == nullptr) return 0;
+  const std::int64_t timeout_ns = receive_timeout_ns_;
+  if (timeout_ns == 0) return slice_ns;
+  const std::int64_t now_ns = shm_layout::boottime_ns();
+  if (*end_ns == 0) *end_ns = now_ns + timeout_ns;
+  return std::max<std::int64_t>(0, *end_ns - now_ns);
+}
+
+ssize_t Session::pull(char* to, std::size_t room, std::int64_t* end_ns, bool may_receive) {
   std::size_t early = 0;
   if (has_ready()) {
     early = take_ready(to, room);
     if (has_ready() || early == room) return static_cast<ssize_t>(early);
   }
-  const std::int64_t timeout_ns = receive_timeout_ns_;
-  std::int64_t end_ns = 0;
   Sink sink(to + early, room - early, ready_);
   const auto ended = [&](int reason) {
     const std::size_t count = early + sink.size();
@@ -101,15 +118,11 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
     errno = reason;
     return ssize_t{-1};
   };
-  const auto is_over = [&](std::int64_t slept_ns) {  // for the first time, that is
-    if (timeout_ns == 0) return false;
-    const std::int64_t now_ns = shm_layout::boottime_ns();
-    if (end_ns == 0) end_ns = now_ns + timeout_ns - slept_ns;
-    return now_ns >= end_ns;
-  };
   for (;;) {
     const bool has_some = early + sink.size() > 0;
     if (is_broken_) return ended(ECONNRESET);
+    // By another thread: of what follows some may come by a number that is somebody else's.
+    if (is_detached_) return ended(EBADF);
     if (is_shut_) {
       return has_some ? ended(0) : 0;
     }
@@ -120,7 +133,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
         if (fifo_.head() != nullptr) continue;
       }
       if (has_some || !may_receive) return ended(EAGAIN);
-      const ssize_t got = receive_idle(sink.at(), sink.room(), may_wait);
+      const ssize_t got = receive_idle(sink.at(), sink.room(), end_ns);
       if (got >= 0 || fifo_.head() == nullptr) return got;
       continue;  // another thread has sent something
     }
@@ -142,9 +155,8 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
         is_broken_ = true;
         break;
       case Step::waiting:
-        if (early + sink.size() > 0 || !may_wait) return ended(EAGAIN);
-        if (is_over(0)) return ended(EAGAIN);
-        pause();
+        if (early + sink.size() > 0 || left_ns(end_ns) == 0) return ended(EAGAIN);
+        if (!pause() && !goes_on()) return ended(EINTR);
         overlay_->refresh(shm_layout::boottime_ns());
         break;
       case Step::need_bytes: {
@@ -152,7 +164,8 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
         if (!may_receive) return ended(EAGAIN);
         if (has_any && !is_watched_) return ended(0);
         Link& link = *static_cast<Link*>(stepped.inbox);
-        const std::int64_t wait_ns = may_wait && !has_any ? sleep_ns(*entry, link) : 0;
+        const std::int64_t wait_ns =
+            has_any ? 0 : std::min(left_ns(end_ns), sleep_ns(*entry, link));
         switch (fill_inbox(*entry, link, sink, answering, wait_ns)) {
           case Filled::some:
             break;
@@ -160,8 +173,7 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
             return ended(EINTR);
           case Filled::none:
             if (give_up(*entry, link)) break;
-            if (!may_wait || has_any || is_over(wait_ns)) return ended(EAGAIN);
-            break;
+            return has_any || left_ns(end_ns) == 0 ? ended(EAGAIN) : slice_passed;
         }
         break;
       }
@@ -169,22 +181,31 @@ ssize_t Session::pull(char* to, std::size_t room, bool may_wait, bool may_receiv
   }
 }
 
-// One receive from the connection whose turn it is, which sleeps for a slice or less.
+// A signal came: whether the application's receive goes on.
+bool Session::goes_on() const noexcept {
+  return receive_timeout_ns_ == 0 && would_restart();
+}
+
+// By the socket's own timeout, a slice; by poll() where less is left.
+ssize_t Session::receive_from(const Link& link, char* to, std::size_t room,
+                              std::int64_t wait_ns) noexcept {
+  if (wait_ns == 0) return real::recv(link.fd(), to, room, MSG_DONTWAIT);
+  if (wait_ns >= slice_ns) return real::recv(link.fd(), to, room, 0);
+  pollfd waited{link.fd(), POLLIN, 0};
+  const timespec time{0, wait_ns};
+  if (real::ppoll(&waited, 1, &time, nullptr) < 0) return -1;
+  return real::recv(link.fd(), to, room, MSG_DONTWAIT);
+}
+
+// One receive from the connection whose turn it is.
 Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answering& answering,
                                     std::int64_t wait_ns) noexcept {
-  // A whole slice is the connection's own time-out.
-  const int flags = wait_ns >= slice_ns ? 0 : MSG_DONTWAIT;
-  if (wait_ns > 0 && wait_ns < slice_ns) {
-    pollfd waited{link.fd(), POLLIN, 0};
-    const timespec time{0, wait_ns};
-    if (real::ppoll(&waited, 1, &time, nullptr) < 0 && errno == EINTR) return Filled::interrupted;
-  }
   const bool is_direct = entry.is_inside_value && entry.is_delivering && !entry.is_noreply &&
                          link.is_empty() && entry.value_left_bytes >= direct_bytes_min &&
                          sink.room() >= direct_bytes_min;
   ssize_t got = 0;
   if (is_direct) {
-    got = real::recv(link.fd(), sink.at(), std::min(sink.room(), entry.value_left_bytes), flags);
+    got = receive_from(link, sink.at(), std::min(sink.room(), entry.value_left_bytes), wait_ns);
     if (got > 0) {
       link.arrived_ns = shm_layout::coarse_ns();
       answering.received_value(static_cast<std::size_t>(got));
@@ -195,7 +216,7 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
       link.is_ended = true;
       return Filled::some;
     }
-    got = real::recv(link.fd(), link.free_begin(), link.free_bytes(), flags);
+    got = receive_from(link, link.free_begin(), link.free_bytes(), wait_ns);
     if (got > 0) {
       link.arrived_ns = shm_layout::coarse_ns();
       link.received(static_cast<std::size_t>(got));
@@ -203,7 +224,7 @@ Session::Filled Session::fill_inbox(Entry& entry, Link& link, Sink& sink, Answer
     }
   }
   if (got < 0 && errno == EAGAIN) return Filled::none;
-  if (got < 0 && errno == EINTR) return Filled::interrupted;
+  if (got < 0 && errno == EINTR) return goes_on() ? Filled::none : Filled::interrupted;
   link.is_ended = true;
   link.set_broken();
   if (!link.is_agent()) overlay_->on_trouble(link.index());
@@ -282,46 +303,35 @@ void Session::note(const Tally& tally) noexcept {
 }
 
 // Nothing is under way: only the agent can speak, or another thread can ask something.
-ssize_t Session::receive_idle(char* to, std::size_t room, bool may_wait) noexcept {
-  const std::int64_t timeout_ns = receive_timeout_ns_;
-  const std::int64_t begin_ns = timeout_ns > 0 ? shm_layout::boottime_ns() : 0;
-  for (;;) {
-    const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
-    const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
-    const bool is_wanted = !is_raw() && !is_ending_ && overlay_->has_lease();
-    if (has_ended && is_wanted && stand_in()) {
-      errno = EAGAIN;
-      if (!may_wait) return -1;
-      continue;
-    }
-    if (got >= 0 || errno != EAGAIN || !may_wait) return got;
-    if (timeout_ns > 0 && shm_layout::boottime_ns() - begin_ns >= timeout_ns) {
-      errno = EAGAIN;
-      return -1;
-    }
-    if (is_holding_) continue_held();
-    const bool has_more = is_raw_ && is_holding_;  // than the agent took
-    const short events = has_more ? POLLIN | POLLOUT : POLLIN;
-    pollfd waited[2] = {{fd_, events, 0}, {begin_idle_wait(), POLLIN, 0}};
-    const int ready =
-        fifo_.is_empty() ? real::poll(waited, 2, static_cast<int>(slice_ns / 1'000'000)) : 0;
-    const int reason = errno;
-    end_idle_wait();
-    if (ready < 0) {
-      errno = reason;
-      return -1;
-    }
-    if (is_holding_) continue_held();
-    if (!fifo_.is_empty()) {
-      errno = EAGAIN;
-      return -1;
-    }
-    if (is_shut_) return 0;
-    if (is_detached_) {
-      errno = EBADF;
-      return -1;
-    }
+ssize_t Session::receive_idle(char* to, std::size_t room, std::int64_t* end_ns) noexcept {
+  const ssize_t got = real::recv(fd_, to, room, MSG_DONTWAIT);
+  const bool has_ended = got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE));
+  const bool is_wanted = !is_raw() && !is_ending_ && overlay_->has_lease();
+  if (has_ended && is_wanted && stand_in()) {
+    errno = EAGAIN;
+  } else if (got >= 0 || errno != EAGAIN) {
+    return got;
   }
+  const std::int64_t wait_ns = left_ns(end_ns);
+  if (wait_ns == 0) return -1;
+  if (!wait_idle(std::min(wait_ns, slice_ns)) && !goes_on()) return -1;
+  if (is_shut_) return 0;
+  return slice_passed;
+}
+
+// Until something comes or is asked. False: a signal came.
+bool Session::wait_idle(std::int64_t ns) noexcept {
+  if (is_holding_) continue_held();
+  const bool has_more = is_raw() && is_holding_;  // than the agent took
+  const short events = has_more ? POLLIN | POLLOUT : POLLIN;
+  pollfd waited[2] = {{fd_, events, 0}, {begin_idle_wait(), POLLIN, 0}};
+  const timespec time{0, ns};
+  const int outcome = fifo_.is_empty() ? real::ppoll(waited, 2, &time, nullptr) : 0;
+  const int reason = errno;
+  end_idle_wait();
+  if (is_holding_) continue_held();
+  errno = reason;
+  return outcome >= 0;
 }
 
 // The connection whose turn it is; null: none's.
@@ -337,9 +347,15 @@ int Session::head_fd() noexcept {
   return link == nullptr ? -1 : link->fd();
 }
 
+bool Session::may_look() noexcept {
+  if (looked_ == nullptr) looked_.reset(new (std::nothrow) char[look_bytes]);
+  if (looked_ == nullptr) is_broken_ = true;
+  return looked_ != nullptr;
+}
+
 // Takes an answer in, if there is one; true when the application has something to receive.
 bool Session::fill_ready(bool may_receive) noexcept {
-  char bytes[look_bytes];
+  if (!may_look()) return true;
   std::string earlier;
   try {
     if (has_ready()) {
@@ -347,8 +363,8 @@ bool Session::fill_ready(bool may_receive) noexcept {
       ready_.clear();
       ready_begin_ = 0;
     }
-    const ssize_t got = pull(bytes, sizeof bytes, false, may_receive);
-    if (got > 0) ready_.insert(0, bytes, static_cast<std::size_t>(got));
+    const ssize_t got = pull(looked_.get(), look_bytes, nullptr, may_receive);
+    if (got > 0) ready_.insert(0, looked_.get(), static_cast<std::size_t>(got));
     if (!earlier.empty()) ready_.insert(0, earlier);
     return has_ready() || got == 0;
   } catch (...) {
@@ -357,13 +373,16 @@ bool Session::fill_ready(bool may_receive) noexcept {
   }
 }
 
-ssize_t Session::peek(char* to, std::size_t room, bool may_wait) noexcept {
+ssize_t Session::peek(char* to, std::size_t room, std::int64_t* end_ns) noexcept {
   while (!has_ready()) {
-    char bytes[look_bytes];
-    const ssize_t got = receive_now(bytes, std::min(room, sizeof bytes), may_wait);
+    if (!may_look()) {
+      errno = ENOMEM;
+      return -1;
+    }
+    const ssize_t got = receive_now(looked_.get(), std::min(room, look_bytes), end_ns);
     if (got <= 0) return got;
     try {
-      ready_.insert(0, bytes, static_cast<std::size_t>(got));
+      ready_.insert(0, looked_.get(), static_cast<std::size_t>(got));
     } catch (...) {
       is_broken_ = true;
       errno = ENOMEM;
@@ -376,6 +395,7 @@ ssize_t Session::peek(char* to, std::size_t room, bool may_wait) noexcept {
 }
 
 std::size_t Session::readable_bytes() noexcept {
+  const KeptErrno kept;
   const std::unique_lock lock(receiving_, std::try_to_lock);
   if (!lock.owns_lock()) return 0;
   if (!has_ready() && !fifo_.is_empty()) (void)fill_ready(true);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "shim/preload/interruption.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/session.hpp"
 
@@ -13,7 +15,7 @@ namespace ringfence::shim::preload {
 
 namespace {
 
-// Pieces that are joined before they are read, so that a command is whole at once. On the stack.
+// Pieces that are joined before they are read, so that a command is whole at once.
 constexpr std::size_t joined_bytes_max = std::size_t{8} * 1024;
 // Behind a barrier: what an application may send before it is made to wait.
 constexpr std::size_t held_bytes_max = std::size_t{1024} * 1024;
@@ -30,7 +32,9 @@ constexpr int barrier_slices = 5;
 
 ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcept {
   const bool may_wait = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking_;
+  if (is_left_behind(sender_)) return -1;
   const std::lock_guard lock(sending_);
+  const Caller::Here here(sender_);
   try {
     if (count == 1) {
       return send_bytes({static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len},
@@ -39,14 +43,11 @@ ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcep
     std::size_t total = 0;
     for (std::size_t i = 0; i < count; ++i) total += pieces[i].iov_len;
     if (total <= joined_bytes_max) {
-      char joined[joined_bytes_max];
-      std::size_t size = 0;
+      joined_.clear();
       for (std::size_t i = 0; i < count; ++i) {
-        if (pieces[i].iov_len == 0) continue;
-        std::memcpy(joined + size, pieces[i].iov_base, pieces[i].iov_len);
-        size += pieces[i].iov_len;
+        joined_.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
       }
-      return send_bytes({joined, size}, may_wait);
+      return send_bytes(joined_, may_wait);
     }
     ssize_t sent = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -64,7 +65,7 @@ ssize_t Session::send(const iovec* pieces, std::size_t count, int flags) noexcep
   }
 }
 
-ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
+ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) {
   if (is_broken_) {
     errno = ECONNRESET;
     return -1;
@@ -75,6 +76,10 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
   for (;;) {
     sent += take(bytes.substr(sent));
     if (sent == bytes.size() && dirty_.empty()) break;
+    if (is_detached_) {  // the number may be somebody else's
+      errno = EBADF;
+      return -1;
+    }
     if (!may_wait || !wait_to_send(end_ns)) {
       const int reason = may_wait ? errno : EAGAIN;
       if (sent > 0 && !dirty_.empty()) {
@@ -93,8 +98,9 @@ ssize_t Session::send_bytes(std::string_view bytes, bool may_wait) noexcept {
     if (is_raw() && is_holding_) wake_watchers(view_tick_ns);
   }
   has_answered_here_ = false;
-  // With the reader's in begin_idle_wait(): either we see it, or it sees what was pushed.
-  if (idle_readers_.load(std::memory_order_seq_cst) > 0) wake_idle_reader();
+  // Changed, not read, as by the reader in begin_idle_wait(): of two changes the later one sees
+  // what was done before the earlier one. Either we see the reader, or it sees what was pushed.
+  if (idle_readers_.fetch_add(0, std::memory_order_seq_cst) > 0) wake_idle_reader();
   return static_cast<ssize_t>(sent);
 }
 
@@ -106,7 +112,7 @@ std::size_t Session::take(std::string_view bytes) {
   owed_bytes_ -= again;
   bytes.remove_prefix(again);
   const std::size_t taken = held_.empty() ? take_now(bytes) : take_held(bytes);
-  if (is_raw_ && !held_.empty()) (void)take_held({});
+  if (is_raw() && !held_.empty()) (void)take_held({});
   (void)flush();
   return again + taken;
 }
@@ -148,7 +154,7 @@ std::size_t Session::take_now(std::string_view bytes) {
       continue;
     }
     if (is_behind_barrier()) return taken + hold(rest);
-    if (is_raw_) continue;                     // from here on
+    if (is_raw()) continue;                    // from here on
     if (!take_command(rest, taken)) continue;  // a barrier has come up
     std::size_t gathered = 0;
     for (const Link* link : dirty_) gathered += link->output.size();
@@ -209,7 +215,7 @@ bool Session::begin_command(const Command& command, std::string_view bytes) {
     case Taken::over:
       if (!is_raw()) preload::count(Way::over);
       // Without an agent at the application's file: what quit means.
-      if (!agent_->is_borrowed() || agent_->is_broken()) real::shutdown(fd_, SHUT_RDWR);
+      if (!has_agent() || !agent_->is_borrowed()) real::shutdown(fd_, SHUT_RDWR);
       become_raw();
       break;
     case Taken::closing:
@@ -302,7 +308,7 @@ bool Session::wait_to_send(std::int64_t end_ns) noexcept {
   } else if (is_raw()) {
     waited[0].fd = fd_;
   }
-  return real::poll(waited, 2, wait_slice_ms) >= 0;
+  return real::poll(waited, 2, wait_slice_ms) >= 0 || (end_ns == 0 && would_restart());
 }
 
 // By the sending side: answers that lie in the kernel's buffers are read into ours. Returns the
@@ -337,6 +343,8 @@ void Session::continue_held() noexcept {
 }
 
 void Session::leave_to_agent(Way why) noexcept {
+  const KeptErrno kept;
+  if (is_left_behind(sender_)) return;
   const std::lock_guard lock(sending_);
   if (is_raw() || wants_raw_) return;
   wants_raw_ = true;

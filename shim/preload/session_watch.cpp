@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "shim/preload/descriptors.hpp"
+#include "shim/preload/kept_errno.hpp"
 #include "shim/preload/real.hpp"
 #include "shim/preload/session.hpp"
 
@@ -40,6 +41,10 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
     waits.write_fd = blocked_ != nullptr ? blocked_->fd() : fd_;
   }
   if (!wants_read) return waits;
+  if (is_left_behind(receiver_)) {
+    waits.is_readable = true;
+    return waits;
+  }
   const std::unique_lock lock(receiving_, std::try_to_lock);
   if (lock.owns_lock()) {
     const bool is_told = has_ready() || is_broken_ || is_shut_;
@@ -63,6 +68,7 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
   }
   waits.read_fd = fd_;
   waits.is_idle = true;
+  waits.is_silent = lock.owns_lock();
   if (is_raw() && is_holding_) waits.within_ns = view_tick_ns;  // it goes when it is asked again
   return waits;
 }
@@ -129,6 +135,8 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
   }
   const int outcome = real::epoll_ctl(epoll_fd, operation, fd_, event);
   if (outcome != 0 || is_left_to_agent()) return outcome;
+  const KeptErrno kept;
+  if (is_left_behind(sender_)) return outcome;
   const std::lock_guard sending(sending_);
   const std::lock_guard lock(watching_);
   const auto each_file = [&](auto function) {
@@ -166,6 +174,23 @@ int Session::watch(int epoll_fd, int operation, epoll_event* event) noexcept {
     if (!had_file && bell_.is_made()) watches_.add_file(bell_.fd(), false);
   }
   return outcome;
+}
+
+// The file is going: whoever reads the sets is told nothing more under its name.
+void Session::unwatch_all() noexcept {
+  if (!is_watched_) return;
+  const std::unique_lock sending(sending_, std::try_to_lock);
+  const std::lock_guard lock(watching_);
+  if (watches_.is_empty()) return;
+  if (sending.owns_lock()) {
+    for (const Link* link : links_) {
+      if (link != nullptr && link->fd() >= 0) watches_.remove_file(link->fd());
+    }
+    if (!agent_->is_borrowed() && agent_->fd() >= 0) watches_.remove_file(agent_->fd());
+  }
+  if (bell_.is_made()) watches_.remove_file(bell_.fd());
+  watches_.clear();
+  is_watched_ = false;
 }
 
 void Session::forget_epoll(int epoll_fd) noexcept {

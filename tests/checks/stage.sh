@@ -3,8 +3,8 @@
 #   address_build  clang, AddressSanitizer and UBSan; beside other tests, which go first
 #   address  in that build: all tests but the long ones
 #   fuzz     in the same build: each fuzzer for RINGFENCE_FUZZ_SECONDS (default 10)
-#   thread   gcc, ThreadSanitizer: unit tests of what has threads, port and client, and readers while
-#            an agent is killed (the simulator has one thread)
+#   thread   gcc, ThreadSanitizer: unit tests of what has threads, port, client and preload, and
+#            readers while an agent is killed (the simulator has one thread)
 #   clang    clang compiles everything without a warning, as users build it
 # With RINGFENCE_TEST_FULL=1 also what takes them too long for every change: simulated fleets under
 # AddressSanitizer, and engines of several voters under ThreadSanitizer.
@@ -93,11 +93,15 @@ case $kind in
   thread)
     # shellcheck disable=SC2086
     configure thread $sanitized -DRINGFENCE_SANITIZE=thread
-    make ringfenced ringfencectl shmdump unit_tests live_tests
+    make ringfenced ringfencectl shmdump unit_tests live_tests preload_tests
     export TSAN_OPTIONS="suppressions=$top/tests/checks/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
     run_tests -j "$(nproc)" -L unit -LE long -E "$left_out_tests"
+    # Programs that are not built so cannot have the preload that is.
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
-      run_tests -L live -R '^G5_|Port|Regression|Daemon|Client' -E "$left_out_tests"
+      RINGFENCE_TEST_SOAK_OPERATIONS=${RINGFENCE_TEST_SOAK_OPERATIONS_THREAD:-20000} \
+      RINGFENCE_TEST_SOAK_PROCESSES=${RINGFENCE_TEST_SOAK_PROCESSES_THREAD:-10} \
+      run_tests -L live -R '^G5_|Port|Preload|Regression|Daemon|Client' \
+      -E "$left_out_tests|PreloadPrograms|PreloadLibrary"
     ;;
   clang)
     configure_clang clang -DCMAKE_BUILD_TYPE=Release

@@ -1,6 +1,7 @@
 // A preloaded connection in an application's own epoll set, level- and edge-triggered.
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -204,6 +205,37 @@ TEST_P(PreloadEpoll, OneshotThenLeftToTheAgentAndAnswered) {
   control(EPOLL_CTL_ADD, EPOLLIN | EPOLLONESHOT);
   ask();
   EXPECT_EQ(read_by_events(hit_.size(), 64), hit_);
+}
+
+// A process that was copied past libc has the files still, and the set knows files.
+TEST_P(PreloadEpoll, ClosedWhileAnotherProcessHasItsFilesThenNothingIsTold) {
+  const int other = connect_to(host_.address());
+  ASSERT_EQ(fcntl(other, F_SETFL, O_NONBLOCK), 0);
+  epoll_event event{};
+  event.events = EPOLLIN | GetParam();
+  event.data.u64 = 78;
+  ASSERT_EQ(epoll_ctl(epoll_, EPOLL_CTL_ADD, other, &event), 0);
+  ASSERT_EQ(send(other, "get k\r\n", 7, 0), 7);
+  allowed_ = 1;
+  int alive[2];
+  ASSERT_EQ(pipe2(alive, O_CLOEXEC), 0);
+  const pid_t child = _Fork();
+  if (child == 0) {
+    char byte = 0;
+    close(alive[1]);
+    (void)!read(alive[0], &byte, 1);  // until the parent has looked
+    _exit(0);
+  }
+  ASSERT_EQ(epoll_wait(epoll_, &event, 1, 5000), 1);
+  char answer[100];
+  ASSERT_EQ(recv(other, answer, sizeof answer, 0), static_cast<ssize_t>(hit_.size()));
+  ASSERT_EQ(send(other, "mn\r\n", 4, 0), 4);  // told of by no file but its own
+  close(other);
+  EXPECT_EQ(epoll_wait(epoll_, &event, 1, 400), 0) << event.data.u64;
+  close(alive[0]);
+  close(alive[1]);
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
 }
 
 }  // namespace

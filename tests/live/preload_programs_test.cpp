@@ -185,5 +185,25 @@ TEST_F(PreloadSwitches, SegmentThatIsNotThereThenThroughThePort) {
   EXPECT_EQ(keys_through_port(host_), 16U);
 }
 
+// What python prints of a library that it loads with RTLD_DEEPBIND.
+[[nodiscard]] RunOutcome run_module(const std::string& setting, const std::string& function) {
+  return run({"/usr/bin/env", setting, "LD_PRELOAD=" + preload, "/usr/bin/timeout", "20",
+              "/usr/bin/python3", "-c",
+              "import ctypes, os, sys\n"
+              "module = ctypes.CDLL(sys.argv[1], mode=os.RTLD_NOW | os.RTLD_DEEPBIND)\n"
+              "print(getattr(module, sys.argv[2])())\n",
+              library("libpreload_module.so"), function},
+             Milliseconds{60'000});
+}
+
+TEST(PreloadLoading, LibraryWhoseConstructorWaitsForAThreadThatSendsThenLoaded) {
+  EXPECT_EQ(run_module("LANG=C", "preload_module_has_sent").output, "1\n");
+}
+
+TEST(PreloadLoading, DeepbindThenTakenBackUnlessThePreloadIsOff) {
+  EXPECT_EQ(run_module("LANG=C", "preload_module_is_preloaded").output, "1\n");
+  EXPECT_EQ(run_module("RINGFENCE_PRELOAD=off", "preload_module_is_preloaded").output, "0\n");
+}
+
 }  // namespace
 }  // namespace ringfence::live

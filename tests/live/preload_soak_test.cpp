@@ -48,7 +48,8 @@ class PreloadSoak : public testing::Test {
   [[nodiscard]] Child start(std::size_t threads, std::size_t operations, std::size_t connects,
                             const std::string& output) const {
     const std::string address = agent_->port_address();
-    return Child({program("preload_soak"), address.substr(address.rfind(':') + 1),
+    return Child({"/usr/bin/env", "LD_PRELOAD=" + library("libringfence-preload.so"),
+                  program("preload_soak"), address.substr(address.rfind(':') + 1),
                   std::to_string(threads), std::to_string(operations), std::to_string(connects)},
                  dir_.file(output));
   }

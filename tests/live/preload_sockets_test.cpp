@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "tests/live/support/preload_sockets.hpp"
@@ -302,6 +303,24 @@ TEST_F(PreloadSockets, AnotherThreadShutsItDownThenTheReaderIsWoken) {
   EXPECT_LT(Clock::now() - start, 800ms);
   ender.join();
   host_.memcached(0).resume();
+}
+
+TEST_F(PreloadSockets, PolledWhileAnotherThreadReceivesThenNothingSpins) {
+  host_.memcached(0).stop();
+  ask("get " + host_.key_on(0) + "\r\n");
+  std::thread receiver([&] { EXPECT_EQ(read_all(5), "END\r\n"); });
+  pass(50ms);
+  pollfd waited{fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&waited, 1, 500), 0);
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  const timespec before = used;
+  EXPECT_EQ(poll(&waited, 1, 500), 0);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  EXPECT_LT((used.tv_sec - before.tv_sec) * 1'000'000'000 + used.tv_nsec - before.tv_nsec,
+            100'000'000);
+  host_.memcached(0).resume();
+  receiver.join();
 }
 
 // libuv closes by syscall(), and some by no function of libc at all.

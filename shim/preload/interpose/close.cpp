@@ -7,6 +7,7 @@
 #include <cstdarg>
 
 #include "shim/preload/interpose/exported.hpp"
+#include "shim/preload/kept_errno.hpp"
 
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
@@ -17,6 +18,7 @@ namespace {
 
 // A number that the application is about to give to something else.
 void make_way(int fd) {
+  const preload::KeptErrno kept;
   if (preload::HiddenFd* hidden = descriptors.hidden(fd)) {
     (void)hidden->move_away();
   } else {
@@ -26,6 +28,12 @@ void make_way(int fd) {
 
 bool is_ours_to_mind(int fd) {
   return __builtin_expect(descriptors.is_known(fd), 0) && preload::process().is_own();
+}
+
+// What is no file is copied nowhere, and nothing is closed for it.
+bool is_file(int fd) {
+  const preload::KeptErrno kept;
+  return real::fcntl(fd, F_GETFD) >= 0;
 }
 
 void leave(int fd) {
@@ -42,6 +50,10 @@ RINGFENCE_EXPORTED long syscall(long number, ...) {
   for (long& word : words) word = va_arg(passed, long);
   va_end(passed);
   if (number == SYS_close) return close(static_cast<int>(words[0]));
+  if (number == SYS_close_range) {
+    return close_range(static_cast<unsigned>(words[0]), static_cast<unsigned>(words[1]),
+                       static_cast<int>(words[2]));
+  }
   return real::syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
 
@@ -56,14 +68,18 @@ RINGFENCE_EXPORTED int close(int fd) {
 }
 
 RINGFENCE_EXPORTED int fclose(FILE* file) {
-  const int fd = file == nullptr ? -1 : fileno(file);
-  if (is_ours_to_mind(fd)) preload::process().forget(fd);
+  {
+    const preload::KeptErrno kept;  // a stream may be of no file
+    const int fd = file == nullptr ? -1 : fileno(file);
+    if (is_ours_to_mind(fd)) preload::process().forget(fd);
+  }
   return real::fclose(file);
 }
 
 RINGFENCE_EXPORTED int close_range(unsigned first, unsigned last, int flags) noexcept {
   const auto end = static_cast<unsigned>(descriptors.end());
-  if (first >= end || !preload::process().is_own()) return real::close_range(first, last, flags);
+  const bool is_ours = first < end && first <= last && preload::process().is_own();
+  if (!is_ours) return real::close_range(first, last, flags);
   const bool closes = (static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0;
   int outcome = 0;
   unsigned begin = first;
@@ -93,13 +109,13 @@ RINGFENCE_EXPORTED int dup(int fd) noexcept {
 RINGFENCE_EXPORTED int dup2(int from, int to) noexcept {
   if (from == to) return real::dup2(from, to);
   leave(from);
-  if (is_ours_to_mind(to)) make_way(to);
+  if (is_ours_to_mind(to) && is_file(from)) make_way(to);
   return real::dup2(from, to);
 }
 
 RINGFENCE_EXPORTED int dup3(int from, int to, int flags) noexcept {
   leave(from);
-  if (from != to && is_ours_to_mind(to)) make_way(to);
+  if (from != to && is_ours_to_mind(to) && is_file(from)) make_way(to);
   return real::dup3(from, to, flags);
 }
 

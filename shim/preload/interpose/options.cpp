@@ -5,7 +5,7 @@
 
 #include "shim/preload/early_watches.hpp"
 #include "shim/preload/interpose/exported.hpp"
-#include "shm_layout/clock.hpp"
+#include "shim/preload/times.hpp"
 
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
@@ -18,9 +18,7 @@ RINGFENCE_EXPORTED int setsockopt(int fd, int level, int name, const void* value
   if (name != SO_RCVTIMEO && name != SO_SNDTIMEO) return outcome;
   const auto session = session_of(fd);
   if (!session) return outcome;
-  const auto& time = *static_cast<const timeval*>(value);
-  const std::int64_t ns =
-      time.tv_sec * ringfence::shm_layout::ns_per_second + time.tv_usec * std::int64_t{1000};
+  const std::int64_t ns = preload::ns_of(static_cast<const timeval*>(value));
   if (name == SO_RCVTIMEO) {
     session->set_receive_timeout(ns);
   } else {
@@ -61,7 +59,7 @@ RINGFENCE_EXPORTED int ioctl(int fd, unsigned long request, ...) noexcept {
   va_end(arguments);
   if (request == FIONREAD) {
     const auto session = session_of(fd);
-    if (session && !session->is_left_to_agent()) {
+    if (session) {
       const std::size_t count = session->readable_bytes();
       if (count > 0) {
         *static_cast<int*>(argument) = static_cast<int>(count);
@@ -96,5 +94,6 @@ RINGFENCE_EXPORTED int epoll_ctl(int epoll_fd, int operation, int fd, epoll_even
 // A library that is loaded with RTLD_DEEPBIND (PHP's extensions) would find libc's functions before
 // ours. The jump, in place of a call, leaves the caller the caller, whose search path counts.
 RINGFENCE_EXPORTED void* dlopen(const char* file, int mode) noexcept {
-  return real::dlopen.get()(file, mode & ~RTLD_DEEPBIND);
+  const int taken_back = preload::process().is_wanted() ? RTLD_DEEPBIND : 0;
+  return real::dlopen.get()(file, mode & ~taken_back);
 }

@@ -3,10 +3,19 @@
 #include <dlfcn.h>
 #include <sys/socket.h>
 
+#include <cstdlib>
 #include <stdexcept>
 #include <string_view>
 
+#include "tests/live/support/sanitized.hpp"
+
 namespace ringfence::live {
+namespace {
+
+// What a test starts is not built with its sanitizer, whose run time the preload would bring along.
+[[maybe_unused]] const bool is_alone = is_sanitized && unsetenv("LD_PRELOAD") == 0;
+
+}  // namespace
 
 void expect_preloaded() {
   Dl_info info{};
