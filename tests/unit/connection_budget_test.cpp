@@ -84,7 +84,6 @@ TEST_F(BudgetTest, ForkThenTheChildTakesOfItsOwnAndTheParentKeeps) {
   ConnectionBudget own(segment_);
   ASSERT_NE(own.take(0, budget), ConnectionBudget::no_place);
   const int exit_code = exit_code_of([&] {
-    own.before_fork();  // as its parent would have
     own.after_fork_in_child();
     return static_cast<int>(take_all(own));
   });
