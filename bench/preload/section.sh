@@ -56,7 +56,9 @@ $(goal 'pymemcache, get_many of 100 keys over 3 memcacheds: times as fast as its
 ratios. Each client as it is installed (libmemcached from a C program; dalli and memjs speak binary, the others text)
 does 9 gets to a set, one after the other, of 10,000 keys with values of 100 B: \`direct\` on one memcached
 ($(memcached -V), \`-t 1\`); \`preloaded\` and \`port\` on an agent's port with 4 memcacheds behind it,
-tags on, with the library and without; \`twemproxy\` before the same 4 (it has no binary protocol).
+tags on, with the library and without; \`twemproxy\` before the same 4 (it has no binary protocol). Beside them,
+to tell the library's own cost from that of four servers' cold caches: \`preloaded to one\`, an agent's port with
+one memcached behind it, and \`direct to four\`, the client's own list of the same 4.
 Contenders take turns, 1,000 operations a round, each timed by the client itself; medians of the rounds'
 p50 and p99, and of each round's own ratio of p50. \`get_many\`: 100 calls a round, over 3 memcacheds,
 \`of the first\` being pymemcache's own HashClient. Other descriptors: a byte to /dev/null, and a pipe that can

@@ -20,7 +20,7 @@ class Descriptors {
  public:
   constexpr Descriptors() noexcept = default;
 
-  // Null unless the descriptor is overlaid. Only pin() (session.hpp) keeps what it names alive.
+  // Null unless the descriptor is overlaid. Only session_of() (process.hpp) keeps it there.
   // Acquire; pairs with the release in put(): who sees a session sees it whole.
   [[nodiscard]] Session* session(int fd) const noexcept {
     const std::uintptr_t entry = at(fd);
