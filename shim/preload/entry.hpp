@@ -78,6 +78,12 @@ struct Entry {
   std::string held;                  // a retrieval's: the agent's error in place of END
   std::string_view failure;          // why a key could not be answered: of port_answers.hpp
 
+  // Whether nothing of its one answer has been read, nor can be: it goes on with bytes alone.
+  [[nodiscard]] bool awaits_bytes() const noexcept {
+    if (parts.size() != 1 || at != 0 || is_inside_value || is_waiting) return false;
+    const Inbox& inbox = *parts.front().inbox;
+    return inbox.is_empty() && !inbox.is_ended;
+  }
   [[nodiscard]] std::string_view key(std::size_t index) const noexcept {
     return {bytes.data() + keys[index].begin, keys[index].size};
   }

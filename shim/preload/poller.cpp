@@ -126,7 +126,12 @@ void Poller::end_idle_waits() noexcept {
   }
 }
 
+// poll() in whole milliseconds, where that will do: it writes no time back. What is left of them is
+// another slice.
 int Poller::poll_for(std::int64_t ns) noexcept {
+  if (signals_ == nullptr && (ns == 0 || ns >= shm_layout::ns_per_ms)) {
+    return real::poll(polled_, polled_count_, static_cast<int>(ns / shm_layout::ns_per_ms));
+  }
   const timespec time{ns / shm_layout::ns_per_second, ns % shm_layout::ns_per_second};
   return real::ppoll(polled_, polled_count_, &time, signals_);
 }

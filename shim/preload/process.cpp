@@ -195,6 +195,7 @@ void Process::overlay(int fd, Overlay& overlay) noexcept {
 
 bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {
   if (!overlay.has_lease()) return false;
+  const Uncancelled guard;
   this->overlay(fd, overlay);
   const SessionReference session = session_of(fd);
   if (!session) return false;
@@ -204,6 +205,7 @@ bool Process::overlay_refused(int fd, Overlay& overlay) noexcept {
 }
 
 bool Process::is_of_another(int fd, const Overlay* overlay) noexcept {
+  const Uncancelled guard;
   const SessionReference session = session_of(fd, Sessions::all);
   return session && &session->overlay() != overlay;
 }
@@ -230,6 +232,7 @@ void Process::forget(int fd) noexcept {
 }
 
 void Process::forget_replaced(int fd) noexcept {
+  const Uncancelled guard;
   const KeptErrno kept;
   const SessionReference session = session_of(fd, Sessions::all);
   if (session && session->is_replaced()) forget(fd);

@@ -14,8 +14,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "shim/preload/cancellation.hpp"
 #include "shim/preload/descriptors.hpp"
 #include "shim/preload/overlay.hpp"
 #include "shim/preload/session.hpp"
@@ -80,5 +82,22 @@ enum class Sessions : bool { at_work, all };
   }
   return SessionReference(nullptr);
 }
+
+// The same for an application's call, in which its thread is not cancelled then.
+class CalledSession {
+ public:
+  explicit CalledSession(int fd) noexcept : session_(session_of(fd)) {
+    if (session_) uncancelled_.emplace();
+  }
+  CalledSession(const CalledSession&) = delete;
+  CalledSession& operator=(const CalledSession&) = delete;
+  explicit operator bool() const noexcept { return static_cast<bool>(session_); }
+  Session* operator->() const noexcept { return session_.get(); }
+  [[nodiscard]] Session* get() const noexcept { return session_.get(); }
+
+ private:
+  std::optional<Uncancelled> uncancelled_;  // goes last
+  SessionReference session_;
+};
 
 }  // namespace ringfence::shim::preload

@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -158,7 +157,8 @@ class Session {
   void note(const Tally& tally) noexcept;
   [[nodiscard]] ssize_t receive_idle(char* to, std::size_t room, std::int64_t* end_ns) noexcept;
   [[nodiscard]] bool wait_idle(std::int64_t ns) noexcept;
-  [[nodiscard]] bool give_up(const Entry& entry, Link& link) noexcept;
+  [[nodiscard]] Stepped step(const Entry& entry, Answering& answering, const Tally& tally);
+  [[nodiscard]] bool give_up(const Entry& entry, Link& link, std::int64_t patience_ns) noexcept;
   [[nodiscard]] std::int64_t patience_ns(const Entry& entry, const Link& link) const noexcept;
   [[nodiscard]] std::int64_t sleep_ns(const Entry& entry, const Link& link) const noexcept;
   [[nodiscard]] ssize_t peek(char* to, std::size_t room, std::int64_t* end_ns) noexcept;
@@ -173,7 +173,10 @@ class Session {
   void unwatch_link(Link& link) noexcept;
   void wake_watchers(std::int64_t within_ns) noexcept;
   [[nodiscard]] std::int64_t tick_ns() const noexcept;
+  [[nodiscard]] bool may_have_answer(bool has_news) const noexcept;
   [[nodiscard]] std::int64_t look_within_ns(const Entry& head) noexcept;
+  [[nodiscard]] static std::int64_t look_within_ns(const Link& link,
+                                                   std::int64_t patience_ns) noexcept;
   void note_blocked(Link* link) noexcept;
   void wake_idle_reader() noexcept;
 
@@ -268,13 +271,11 @@ class Session {
   std::atomic<int> idle_readers_{0};
 };
 
-// Keeps a session while a call is under way, or a slice of it, in which its thread is not
-// cancelled.
+// Keeps a session while a call is under way, or a slice of it. Its thread is not cancelled
+// meanwhile: the last reference puts connections back (CalledSession; cancellation.hpp).
 class SessionReference {
  public:
-  explicit SessionReference(Session* session) noexcept : session_(session) {
-    if (session != nullptr) uncancelled_.emplace();
-  }
+  explicit SessionReference(Session* session) noexcept : session_(session) {}
   ~SessionReference() {
     if (session_ != nullptr) session_->release();
   }
@@ -285,7 +286,6 @@ class SessionReference {
   [[nodiscard]] Session* get() const noexcept { return session_; }
 
  private:
-  std::optional<Uncancelled> uncancelled_;
   Session* session_;
 };
 

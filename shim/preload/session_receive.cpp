@@ -139,9 +139,7 @@ ssize_t Session::pull(char* to, std::size_t room, std::int64_t* end_ns, bool may
     }
     Tally tally;
     Answering answering(*entry, sink, tally, wait_end_ns_);
-    const Stepped stepped = answering.run();
-    note(tally);
-    end_broken(*entry);
+    const Stepped stepped = step(*entry, answering, tally);
     switch (stepped.step) {
       case Step::done:
         pop(*entry);
@@ -164,21 +162,30 @@ ssize_t Session::pull(char* to, std::size_t room, std::int64_t* end_ns, bool may
         if (!may_receive) return ended(EAGAIN);
         if (has_any && !is_watched_) return ended(0);
         Link& link = *static_cast<Link*>(stepped.inbox);
-        const std::int64_t wait_ns =
-            has_any ? 0 : std::min(left_ns(end_ns), sleep_ns(*entry, link));
+        std::int64_t wait_ns = has_any ? 0 : left_ns(end_ns);
+        if (wait_ns > 0) wait_ns = std::min(wait_ns, sleep_ns(*entry, link));
         switch (fill_inbox(*entry, link, sink, answering, wait_ns)) {
           case Filled::some:
             break;
           case Filled::interrupted:
             return ended(EINTR);
           case Filled::none:
-            if (give_up(*entry, link)) break;
+            if (give_up(*entry, link, patience_ns(*entry, link))) break;
             return has_any || left_ns(end_ns) == 0 ? ended(EAGAIN) : slice_passed;
         }
         break;
       }
     }
   }
+}
+
+// As far as the head's answer comes with what has arrived.
+Stepped Session::step(const Entry& entry, Answering& answering, const Tally& tally) {
+  if (entry.awaits_bytes()) return {Step::need_bytes, entry.parts.front().inbox};
+  const Stepped stepped = answering.run();
+  note(tally);
+  end_broken(entry);
+  return stepped;
 }
 
 // A signal came: whether the application's receive goes on.
@@ -252,12 +259,12 @@ std::int64_t Session::sleep_ns(const Entry& entry, const Link& link) const noexc
 
 // Nothing has come. Once the slot belongs to somebody else, what may still come is of no use to
 // anybody; and whoever says nothing for long is not waited for.
-bool Session::give_up(const Entry& entry, Link& link) noexcept {
+bool Session::give_up(const Entry& entry, Link& link, std::int64_t patience_ns) noexcept {
   if (link.is_agent() || entry.segment == nullptr) return false;
   const std::size_t at = std::min(entry.at, entry.keys.size() - 1);
   const Ticket& ticket = entry.keys[at].ticket;
   const bool has_moved = entry.segment->slot(ticket.slot).unfenced() != ticket.slot_word.unfenced();
-  const bool is_silent = patience_ns(entry, link) <= 0;
+  const bool is_silent = patience_ns <= 0;
   if (!is_silent && (!has_moved || entry.is_inside_value)) return false;
   link.is_ended = true;
   link.set_broken();

@@ -29,9 +29,17 @@ std::int64_t Session::tick_ns() const noexcept {
 // side's.
 std::int64_t Session::look_within_ns(const Entry& head) noexcept {
   const Link* link = head_link();
-  if (link == nullptr) return view_tick_ns;
-  if (link->is_agent()) return tick_ns_max;
-  return std::clamp(patience_ns(head, *link), view_tick_ns, tick_ns_max);
+  return link == nullptr ? view_tick_ns : look_within_ns(*link, patience_ns(head, *link));
+}
+
+std::int64_t Session::look_within_ns(const Link& link, std::int64_t patience_ns) noexcept {
+  return link.is_agent() ? tick_ns_max : std::clamp(patience_ns, view_tick_ns, tick_ns_max);
+}
+
+// By the receiving side: whether it is worth a look.
+bool Session::may_have_answer(bool has_news) const noexcept {
+  const Entry* head = fifo_.head();
+  return head != nullptr && (has_news || !head->awaits_bytes());
 }
 
 Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) noexcept {
@@ -48,21 +56,21 @@ Session::Waits Session::waits(bool wants_read, bool wants_write, bool has_news) 
   const std::unique_lock lock(receiving_, std::try_to_lock);
   if (lock.owns_lock()) {
     const bool is_told = has_ready() || is_broken_ || is_shut_;
-    waits.is_readable = is_told || (!fifo_.is_empty() && fill_ready(has_news));
+    waits.is_readable = is_told || (may_have_answer(has_news) && fill_ready(has_news));
     if (waits.is_readable) return waits;
     if (fifo_.is_empty() && is_holding_) continue_held();
-    Entry* entry = fifo_.head();
+    const Entry* entry = fifo_.head();
     if (entry != nullptr) {
-      if (!entry->is_waiting && !entry->parts.empty()) {
-        Link& link = *head_link();
-        waits.read_fd = link.fd();
-        if (give_up(*entry, link)) {
-          waits.is_readable = fill_ready(false);
-          waits.within_ns = view_tick_ns;  // it is somebody else's turn, or the view's
-          return waits;
-        }
+      waits.within_ns = view_tick_ns;
+      Link* link = head_link();
+      if (link == nullptr) return waits;
+      waits.read_fd = link->fd();
+      const std::int64_t patience = patience_ns(*entry, *link);
+      if (give_up(*entry, *link, patience)) {
+        waits.is_readable = fill_ready(false);  // it is somebody else's turn, or the view's
+      } else {
+        waits.within_ns = std::min(slice_ns, look_within_ns(*link, patience));
       }
-      waits.within_ns = std::min(slice_ns, look_within_ns(*entry));
       return waits;
     }
   }

@@ -3,7 +3,7 @@
 namespace ringfence::shim::text {
 
 std::string_view name_of(Verb verb) noexcept {
-  constexpr std::array<std::string_view, 19> names = {
+  static constexpr std::array<std::string_view, 19> names = {
       "get",       "gets",    "gat",       "gats",  "set",  "add",   "replace",
       "append",    "prepend", "cas",       "incr",  "decr", "touch", "delete",
       "flush_all", "version", "verbosity", "stats", "quit"};

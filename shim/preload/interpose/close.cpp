@@ -11,8 +11,8 @@
 
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
+using preload::CalledSession;
 using preload::descriptors;
-using preload::session_of;
 
 namespace {
 
@@ -37,7 +37,7 @@ bool is_file(int fd) {
 }
 
 void leave(int fd) {
-  if (const auto session = session_of(fd)) session->leave_to_agent(preload::Way::copied);
+  if (const CalledSession session{fd}) session->leave_to_agent(preload::Way::copied);
 }
 
 }  // namespace

@@ -9,14 +9,14 @@
 
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
-using preload::session_of;
+using preload::CalledSession;
 
 RINGFENCE_EXPORTED int setsockopt(int fd, int level, int name, const void* value,
                                   socklen_t size) noexcept {
   const int outcome = real::setsockopt(fd, level, name, value, size);
   if (outcome != 0 || level != SOL_SOCKET || size < sizeof(timeval)) return outcome;
   if (name != SO_RCVTIMEO && name != SO_SNDTIMEO) return outcome;
-  const auto session = session_of(fd);
+  const CalledSession session(fd);
   if (!session) return outcome;
   const std::int64_t ns = preload::ns_of(static_cast<const timeval*>(value));
   if (name == SO_RCVTIMEO) {
@@ -34,12 +34,12 @@ RINGFENCE_EXPORTED int fcntl(int fd, int command, ...) {
   void* argument = va_arg(arguments, void*);
   va_end(arguments);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-    if (const auto session = session_of(fd)) session->leave_to_agent(preload::Way::copied);
+    if (const CalledSession session{fd}) session->leave_to_agent(preload::Way::copied);
   }
   const int outcome = real::fcntl(fd, command, argument);
   if (command == F_SETFL && outcome == 0) {
     const auto flags = static_cast<int>(reinterpret_cast<std::intptr_t>(argument));
-    if (const auto session = session_of(fd)) session->set_nonblocking((flags & O_NONBLOCK) != 0);
+    if (const CalledSession session{fd}) session->set_nonblocking((flags & O_NONBLOCK) != 0);
   }
   return outcome;
 }
@@ -58,7 +58,7 @@ RINGFENCE_EXPORTED int ioctl(int fd, unsigned long request, ...) noexcept {
   void* argument = va_arg(arguments, void*);
   va_end(arguments);
   if (request == FIONREAD) {
-    const auto session = session_of(fd);
+    const CalledSession session(fd);
     if (session) {
       const std::size_t count = session->readable_bytes();
       if (count > 0) {
@@ -69,7 +69,7 @@ RINGFENCE_EXPORTED int ioctl(int fd, unsigned long request, ...) noexcept {
   }
   const int outcome = real::ioctl(fd, request, argument);
   if (request == FIONBIO && outcome == 0) {
-    if (const auto session = session_of(fd)) {
+    if (const CalledSession session{fd}) {
       session->set_nonblocking(*static_cast<const int*>(argument) != 0);
     }
   }
@@ -77,12 +77,12 @@ RINGFENCE_EXPORTED int ioctl(int fd, unsigned long request, ...) noexcept {
 }
 
 RINGFENCE_EXPORTED int shutdown(int fd, int how) noexcept {
-  if (const auto session = session_of(fd)) session->shut_down(how);
+  if (const CalledSession session{fd}) session->shut_down(how);
   return real::shutdown(fd, how);
 }
 
 RINGFENCE_EXPORTED int epoll_ctl(int epoll_fd, int operation, int fd, epoll_event* event) noexcept {
-  const auto session = session_of(fd);
+  const CalledSession session(fd);
   if (!session) {
     const int outcome = real::epoll_ctl(epoll_fd, operation, fd, event);
     if (outcome == 0) preload::early_watches.note(epoll_fd, operation, fd, event);

@@ -5,8 +5,8 @@
 
 namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
+using preload::CalledSession;
 using preload::Session;
-using preload::session_of;
 
 namespace {
 
@@ -83,7 +83,7 @@ RINGFENCE_EXPORTED ssize_t writev(int fd, const iovec* pieces, int count) {
 
 // Bytes that never pass through here go to the agent, and so do all that follow.
 RINGFENCE_EXPORTED ssize_t sendfile(int to, int from, off_t* offset, size_t size) {
-  if (const auto session = session_of(to)) session->leave_to_agent(preload::Way::copied);
+  if (const CalledSession session{to}) session->leave_to_agent(preload::Way::copied);
   return real::sendfile(to, from, offset, size);
 }
 
@@ -93,7 +93,7 @@ RINGFENCE_EXPORTED ssize_t sendfile64(int to, int from, off64_t* offset, size_t 
 
 RINGFENCE_EXPORTED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset,
                                   size_t size, unsigned flags) {
-  if (const auto session = session_of(to)) session->leave_to_agent(preload::Way::copied);
-  if (const auto session = session_of(from)) session->leave_to_agent(preload::Way::copied);
+  if (const CalledSession session{to}) session->leave_to_agent(preload::Way::copied);
+  if (const CalledSession session{from}) session->leave_to_agent(preload::Way::copied);
   return real::splice(from, from_offset, to, to_offset, size, flags);
 }

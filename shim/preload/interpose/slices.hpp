@@ -27,7 +27,7 @@ struct Turn {
 template <typename Function>
 [[gnu::noinline]] ssize_t slice_of(int fd, Turn& turn, const Function& function) noexcept {
   const int caller_errno = errno;
-  const SessionReference session = session_of(fd);
+  const CalledSession session(fd);
   // It may have been left to the agent, and is still what it was.
   if (!turn.is_of(session ? session.get() : descriptors.session(fd))) {
     errno = EBADF;
