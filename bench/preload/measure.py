@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Applications with the preload library beside the same ones without, everything on one CPU: a synchronous client
-in five languages, pymemcache's get_many, and calls on other descriptors. Contenders take turns round after round;
-what is compared is the median of the rounds. measure.py --help
+in five languages, pymemcache's get_many, and calls on other descriptors. Contenders take turns round after round,
+and start anew with their servers after some: where a process's memory lies costs or saves it some percent for as long
+as it lives. What is compared is the median of all rounds. measure.py --help
 
 CSV: part,contender,p50,p99,of_first, in microseconds (calls: nanoseconds); of_first is the median of each round's
 own ratio of p50 to the first contender's.
@@ -32,6 +33,7 @@ from processes import Process, end_with_parent, wait_until
 
 KEYS = 10_000
 WORK, MANY = 1000, 100  # operations a round
+CALLS = ("write", "poll")
 TWEMPROXY = "/usr/sbin/nutcracker"
 # As its documentation advises for a cache.
 TWEMPROXY_SETTINGS = """bench:
@@ -133,14 +135,17 @@ def take_turns(contenders, rounds, line):
     return {name: rounds_of[1:] for name, rounds_of in figures.items()}
 
 
-def show(part, figures, base, unit_ns=1000):
-    for name, rounds in figures.items():
-        ratio = statistics.median(mine[0] / other[0] for mine, other in zip(rounds, figures[base]))
-        p50, p99 = (statistics.median(one[i] for one in rounds) / unit_ns for i in (0, 1))
-        print(f"{part},{name},{p50:.2f},{p99:.2f},{ratio:.3f}", flush=True)
+def take_turns_anew(contenders, rounds, line):
+    """The same with programs that have their keys yet to store, to their end."""
+    for contender in contenders.values():
+        contender.ask(f"fill {KEYS}")
+    figures = take_turns(contenders, rounds, line)
+    for contender in contenders.values():
+        contender.close()
+    return figures
 
 
-def measure_language(rig, language, environment, rounds):
+def language_figures(rig, language, environment, rounds):
     fleet, single = rig.fleet, rig.single
     several = [memcached.port for memcached in fleet.memcacheds]
     ways = {"direct": ([rig.plain.port], {}), "preloaded to one": ([single.port], rig.environment(single)),
@@ -150,37 +155,71 @@ def measure_language(rig, language, environment, rounds):
         ways["twemproxy"] = ([rig.twemproxy_port], {})
     contenders = {name: Asked([*language.command, "127.0.0.1", *map(str, ports)], {**environment, **preloaded})
                   for name, (ports, preloaded) in ways.items()}
-    for contender in contenders.values():
-        contender.ask(f"fill {KEYS}")
-    show(language.name, take_turns(contenders, rounds, f"work {WORK} {{seed}}"), "direct")
-    for contender in contenders.values():
-        contender.close()
+    return take_turns_anew(contenders, rounds, f"work {WORK} {{seed}}")
 
 
-def measure_many(folder, settings, rounds):
+def many_figures(folder, settings):
     """pymemcache's own way to several memcacheds against one connection that is preloaded."""
     rig = Rig(folder, settings, 3)
     command = [kinds.PYTHON, "-B", str(HERE / "pymemcache_client.py"), "127.0.0.1"]
     contenders = {"HashClient": Asked([*command, *(str(memcached.port) for memcached in rig.fleet.memcacheds)], {}),
                   "preloaded": Asked([*command, str(rig.fleet.port)], rig.environment(rig.fleet)),
                   "port": Asked([*command, str(rig.fleet.port)], {})}
-    for contender in contenders.values():
-        contender.ask(f"fill {KEYS}")
-    show("get_many of 100 keys", take_turns(contenders, rounds, f"many {MANY} {{seed}}"), "HashClient")
-    for contender in contenders.values():
-        contender.close()
+    figures = take_turns_anew(contenders, settings.rounds, f"many {MANY} {{seed}}")
     rig.close()
+    return figures
 
 
-def measure_calls(rig, settings, rounds):
-    """Other descriptors: nanoseconds."""
+def call_figures(rig, settings):
+    """Other descriptors: nanoseconds of a write and of a poll."""
     command = [f"{settings.bin}/preload_calls", str(rig.fleet.port)]
     contenders = {"without": Asked(command, {}), "preloaded": Asked(command, rig.environment(rig.fleet))}
-    figures = take_turns(contenders, rounds, "again")
-    for part, index in (("write", 0), ("poll", 1)):
-        show(part, {name: [(one[index], one[index]) for one in of] for name, of in figures.items()}, "without", 1)
+    figures = take_turns(contenders, settings.rounds, "again")
     for contender in contenders.values():
         contender.close()
+    return figures
+
+
+class Figures:
+    """Of all starts: {part: {contender: [(p50, p99) of each round]}}."""
+
+    def __init__(self):
+        self.parts = {}
+
+    def add(self, part, figures):
+        known = self.parts.setdefault(part, {})
+        for name, rounds in figures.items():
+            known.setdefault(name, []).extend(rounds)
+
+    def show(self):
+        """The first contender of each part is what the others are compared with."""
+        print("part,contender,p50,p99,of_first")
+        for part, figures in self.parts.items():
+            unit_ns = 1 if part in CALLS else 1000
+            base = next(iter(figures.values()))
+            for name, rounds in figures.items():
+                ratio = statistics.median(mine[0] / other[0] for mine, other in zip(rounds, base))
+                p50, p99 = (statistics.median(one[i] for one in rounds) / unit_ns for i in (0, 1))
+                print(f"{part},{name},{p50:.2f},{p99:.2f},{ratio:.3f}")
+
+
+def measure_start(figures, settings, of_node):
+    """Everything once, with servers of its own."""
+    folder = tempfile.mkdtemp(prefix="ringfence-bench-")
+    rig = Rig(folder, settings, fleets.BACKENDS)
+    rig.start_twemproxy()
+    for language in languages(settings.bin):
+        if settings.only in (None, language.name):
+            environment = of_node if language.name == "memjs" else {}
+            figures.add(language.name, language_figures(rig, language, environment, settings.rounds))
+    if settings.only in (None, "calls"):
+        both = call_figures(rig, settings)
+        for i, part in enumerate(CALLS):
+            figures.add(part, {name: [(one[i], one[i]) for one in of] for name, of in both.items()})
+    rig.close()
+    if settings.only in (None, "many"):
+        figures.add("get_many of 100 keys", many_figures(folder, settings))
+    shutil.rmtree(folder)
 
 
 def arguments():
@@ -188,7 +227,8 @@ def arguments():
     parser.add_argument("--bin", required=True, help="the build's bin/")
     parser.add_argument("--preload", required=True, metavar="LIBRARY")
     parser.add_argument("--scratch", required=True, help="where packages of npm are kept between runs")
-    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--starts", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15, help="of each start")
     parser.add_argument("--only", help="one client's name, `many` or `calls`")
     return parser.parse_args()
 
@@ -196,22 +236,13 @@ def arguments():
 def main():
     settings = arguments()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # figures are CPU work then
-    folder = tempfile.mkdtemp(prefix="ringfence-bench-")
     of_node = {}
     if settings.only in (None, "memjs"):
         of_node = clients.Prepared(kinds.BY_NAME["memjs"], settings).environment
-    print("part,contender,p50,p99,of_first")
-    rig = Rig(folder, settings, fleets.BACKENDS)
-    rig.start_twemproxy()
-    for language in languages(settings.bin):
-        if settings.only in (None, language.name):
-            measure_language(rig, language, of_node if language.name == "memjs" else {}, settings.rounds)
-    if settings.only in (None, "calls"):
-        measure_calls(rig, settings, settings.rounds)
-    rig.close()
-    if settings.only in (None, "many"):
-        measure_many(folder, settings, settings.rounds)
-    shutil.rmtree(folder)
+    figures = Figures()
+    for _ in range(settings.starts):
+        measure_start(figures, settings, of_node)
+    figures.show()
 
 
 if __name__ == "__main__":

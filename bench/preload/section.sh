@@ -59,8 +59,9 @@ does 9 gets to a set, one after the other, of 10,000 keys with values of 100 B: 
 tags on, with the library and without; \`twemproxy\` before the same 4 (it has no binary protocol). Beside them,
 to tell the library's own cost from that of four servers' cold caches: \`preloaded to one\`, an agent's port with
 one memcached behind it, and \`direct to four\`, the client's own list of the same 4.
-Contenders take turns, 1,000 operations a round, each timed by the client itself; medians of the rounds'
-p50 and p99, and of each round's own ratio of p50. \`get_many\`: 100 calls a round, over 3 memcacheds,
+Contenders take turns, 1,000 operations a round, 15 rounds, each timed by the client itself, and then start anew with
+their servers: where its memory lies costs or saves a process some percent for as long as it lives. Medians of all
+rounds' p50 and p99, and of each round's own ratio of p50. \`get_many\`: 100 calls a round, over 3 memcacheds,
 \`of the first\` being pymemcache's own HashClient. Other descriptors: a byte to /dev/null, and a pipe that can
 be read, in a process that has a preloaded connection besides; CPU time of the thread:
 \`write\` $(field write without 3) ns without and $(field write preloaded 3) with the library, \`poll\` $(field poll without 3) and $(field poll preloaded 3).
