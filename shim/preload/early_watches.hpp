@@ -29,6 +29,11 @@ class EarlyWatches {
     watch.data.store(event->data.u64, std::memory_order_relaxed);
     watch.set.store(epoll_fd + 1, std::memory_order_relaxed);
   }
+  [[nodiscard]] bool has(int fd) const noexcept {
+    return Descriptors::is_in_table(fd) && watches_[fd].set.load(std::memory_order_relaxed) != 0;
+  }
+  // Of one that has(): its file is going.
+  void forget(int fd) noexcept { watches_[fd].set.store(0, std::memory_order_relaxed); }
   // The set, or -1.
   [[nodiscard]] int find(int fd, epoll_event& event) const noexcept {
     if (!Descriptors::is_in_table(fd)) return -1;

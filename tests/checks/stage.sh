@@ -97,11 +97,12 @@ case $kind in
     export TSAN_OPTIONS="suppressions=$top/tests/checks/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
     run_tests -j "$(nproc)" -L unit -LE long -E "$left_out_tests"
     # Programs that are not built so cannot have the preload that is.
+    other_programs='PreloadPrograms|PreloadLibrary|PreloadCancelled|PreloadContainer|PreloadLoading|PreloadPhpFpm|CountsForItself'
     RINGFENCE_TEST_KILLS=${RINGFENCE_TEST_KILLS_THREAD:-50} \
       RINGFENCE_TEST_SOAK_OPERATIONS=${RINGFENCE_TEST_SOAK_OPERATIONS_THREAD:-20000} \
       RINGFENCE_TEST_SOAK_PROCESSES=${RINGFENCE_TEST_SOAK_PROCESSES_THREAD:-10} \
       run_tests -L live -R '^G5_|Port|Preload|Regression|Daemon|Client' \
-      -E "$left_out_tests|PreloadPrograms|PreloadLibrary"
+      -E "$left_out_tests|$other_programs"
     ;;
   clang)
     configure_clang clang -DCMAKE_BUILD_TYPE=Release

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdarg>
 
+#include "shim/preload/early_watches.hpp"
 #include "shim/preload/interpose/exported.hpp"
 #include "shim/preload/kept_errno.hpp"
 
@@ -13,6 +14,7 @@ namespace preload = ringfence::shim::preload;
 namespace real = preload::real;
 using preload::CalledSession;
 using preload::descriptors;
+using preload::early_watches;
 
 namespace {
 
@@ -58,6 +60,7 @@ RINGFENCE_EXPORTED long syscall(long number, ...) {
 }
 
 RINGFENCE_EXPORTED int close(int fd) {
+  if (early_watches.has(fd) && preload::process().is_own()) early_watches.forget(fd);
   if (!is_ours_to_mind(fd)) return real::close(fd);
   if (descriptors.hidden(fd) != nullptr) {
     errno = EBADF;

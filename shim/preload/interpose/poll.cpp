@@ -59,6 +59,7 @@ RINGFENCE_EXPORTED int ppoll(pollfd* fds, nfds_t count, const timespec* timeout,
                    [&](auto left_ns) { return poll_slice(fds, count, left_ns, signals); });
 }
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 RINGFENCE_EXPORTED int __poll_chk(pollfd* fds, nfds_t count, int timeout_ms, size_t) {
   return poll(fds, count, timeout_ms);
 }
@@ -66,6 +67,7 @@ RINGFENCE_EXPORTED int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* ti
                                    const sigset_t* signals, size_t) {
   return ppoll(fds, count, timeout, signals);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 // As Linux's own, it tells what is left of the time.
 RINGFENCE_EXPORTED int select(int end, fd_set* to_read, fd_set* to_write, fd_set* other,

@@ -113,6 +113,7 @@ RINGFENCE_EXPORTED ssize_t readv(int fd, const iovec* pieces, int count) {
 }
 
 // What programs call that were built with _FORTIFY_SOURCE.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 RINGFENCE_EXPORTED ssize_t __recv_chk(int fd, void* to, size_t room, size_t, int flags) {
   return recv(fd, to, room, flags);
 }
@@ -123,3 +124,4 @@ RINGFENCE_EXPORTED ssize_t __recvfrom_chk(int fd, void* to, size_t room, size_t,
 RINGFENCE_EXPORTED ssize_t __read_chk(int fd, void* to, size_t room, size_t) {
   return read(fd, to, room);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
