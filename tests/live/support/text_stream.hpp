@@ -97,7 +97,8 @@ class TextStream {
         for (const char* flag : {" v", " s", " t", " f", " c", " u"}) {
           if (below(2) == 0) flags += flag;
         }
-        const std::string extra = pick({"", "", "", " N100", " R30", " T200", " T-1"});
+        // No time of R is near any that items are given: which of two answers comes then is chance.
+        const std::string extra = pick({"", "", "", " N100", " R5", " R500", " T200", " T-1"});
         return "mg " + word + flags + extra + end;
       }
       case 2:
