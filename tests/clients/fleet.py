@@ -31,16 +31,24 @@ change_wait      = "20s"
 """
 
 
+RESERVED = []  # sockets
+
+
 def free_port():
-    """Below the range that the kernel takes for outgoing connections."""
+    """Below the range that the kernel takes for outgoing connections; no other test's while this process lives, by a
+    name that tests in any language take."""
     while True:
         port = random.randint(20_000, 31_000)
-        with socket.socket() as probe:
-            try:
+        reserved = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            reserved.bind(f"\0ringfence-test-port-{port}")
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            reserved.close()
+            continue
+        RESERVED.append(reserved)
+        return port
 
 
 def answers(port):

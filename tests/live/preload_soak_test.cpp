@@ -124,9 +124,11 @@ TEST_F(PreloadSoak, ManyThreadsThatConnectAgainAndAgainThenNothingIsLeft) {
     EXPECT_TRUE(wait_until([&] { return connections_of(i) <= before + of_the_agent_max; }));
   }
   const std::string output = read_file(dir_.file("soak"));
-  // How many find a connection not open yet is the machine's affair, as far as it goes.
+  // How many find a connection not open yet, or a server that takes too long to open one, is the
+  // machine's affair, as far as it goes.
   const std::uint64_t inline_keys = counted(output, "keys inline");
-  const std::uint64_t opening = counted(output, "connection not open yet");
+  const std::uint64_t opening =
+      counted(output, "connection not open yet") + counted(output, "no connection to spare");
   EXPECT_GE(inline_keys, operations / 100 * 95) << output;
   EXPECT_GE(inline_keys + opening, operations / 100 * 99) << output;
   std::printf("%s", output.c_str());

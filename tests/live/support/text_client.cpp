@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -66,6 +67,20 @@ int connect_inet(const std::string& text) {
   return -1;
 }
 
+// Until this process ends: while a memcached is killed its port is free to bind, and nobody else's.
+// The name is one that tests in any language take.
+bool reserve(std::uint16_t port) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string text = "ringfence-test-port-" + std::to_string(port);
+  text.copy(name.sun_path + 1, sizeof(name.sun_path) - 1);  // behind a 0: in no folder
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const bool is_ours = bind(fd, reinterpret_cast<const sockaddr*>(&name), size) == 0;
+  if (!is_ours) close(fd);
+  return is_ours;
+}
+
 }  // namespace
 
 int connect_to(const std::string& address) {
@@ -103,7 +118,7 @@ std::uint16_t free_port() {
     const bool is_free =
         bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
     close(fd);
-    if (is_free) return port;
+    if (is_free && reserve(port)) return port;
   }
   throw std::runtime_error("no port of 127.0.0.1 is free");
 }

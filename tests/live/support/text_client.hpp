@@ -54,7 +54,7 @@ class TextClient {
   std::unique_ptr<SocketUse> use_;
 };
 
-// A port of 127.0.0.1 that was free a moment ago.
+// A port of 127.0.0.1 that was free a moment ago, and is no other test's while this process lives.
 [[nodiscard]] std::uint16_t free_port();
 // A socket that listens there; throws when there is none.
 struct ListeningSocket {
